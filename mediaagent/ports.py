@@ -16,6 +16,8 @@ from mediaagent.model import (
     Delivery,
     Event,
     Facts,
+    FileNote,
+    Fingerprint,
     Found,
     Hint,
     Ignored,
@@ -30,11 +32,12 @@ from mediaagent.model import (
 
 __all__ = [
     "Clock",
+    "Deliveries",
     "Enricher",
     "FindsPosts",
+    "Ledger",
     "Lookout",
     "Outbox",
-    "Ledger",
     "Progress",
     "RevisesPosts",
     "SelfChecks",
@@ -193,8 +196,65 @@ class Workbench(Protocol):
 
 
 class Ledger(Protocol):
-    """PLACEHOLDER"""
+    """What became of every seen file. Each method is one transaction."""
+
+    def known(self, source: str) -> Iterator[tuple[Path, Fingerprint]]:
+        """Every file that needs no second look."""
+
+    def recall(self, source: str, file: SeenFile) -> str:
+        """What is known of this file, perhaps under an earlier name; "" when it is new."""
+
+    def note(self, source: str, notes: Iterable[FileNote]) -> None:
+        """Files that are not taken, and why."""
+
+    def keep(self, parts: Iterable[Part]) -> None:
+        """Parts that the spool has secured."""
+
+    def twins(self, source: str, sha256: str) -> Sequence[Part]:
+        """Parts with these very bytes, oldest first."""
 
 
 class Outbox(Protocol):
-    """PLACEHOLDER"""
+    """Events on their way to a prepared post. Each method is one transaction."""
+
+    def parts(self, source: str, closed_since: datetime) -> Sequence[Part]:
+        """Parts of no event yet, and those of events that were closed since then."""
+
+    def add(self, source: str, sighting: Sighting, targets: Sequence[str]) -> str:
+        """A whole sighting becomes an event with a delivery to each target, or revises the one with its key.
+
+        Returns what was done, in a word: "new", "revised", "joined" (nothing that people would see), "nothing"."""
+
+    def unprepared(self) -> Event | None:
+        """The event that has waited longest for its post to be prepared."""
+
+    def keep(self, event: Event, post: Post, notes: Sequence[str]) -> None:
+        """The prepared post; its deliveries may begin."""
+
+    def dismiss(self, event: Event, reason: str) -> None:
+        """The event is not posted, and why."""
+
+    def postpone(self, event: Event, reason: str, due: datetime | None) -> None:
+        """Preparing failed; once more at `due`, or never again by itself (None)."""
+
+
+class Deliveries(Protocol):
+    """Prepared posts on their way to one target. Each method is one transaction."""
+
+    def begin(self, target: str, *, asking_after: timedelta) -> tuple[Delivery, Post, Progress] | None:
+        """The next due delivery; that its attempt begins is durable when this returns."""
+
+    def complete(self, delivery: Delivery, receipt: Receipt, *, verify_at: datetime | None = None) -> None:
+        """It is there; `verify_at`: ask once more then, for a double that came late."""
+
+    def defer(self, delivery: Delivery, reason: str, due: datetime, *, in_doubt: bool) -> None:
+        """It is not (surely) there: again at `due`."""
+
+    def reject(self, delivery: Delivery, reason: str) -> None:
+        """It never will be: a dead letter."""
+
+    def vary(self, delivery: Delivery, post: Post, limit: int) -> None:
+        """This target gets a smaller variant."""
+
+    def next_due(self, target: str) -> datetime | None:
+        """When `begin` will have something; None: nothing waits."""

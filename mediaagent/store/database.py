@@ -1,0 +1,108 @@
+"""One SQLite file, opened, migrated and used in transactions."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+from mediaagent.errors import StateError
+
+__all__ = ["VERSION", "Damaged", "Database"]
+
+#: The schema's version (`PRAGMA user_version`). migrations/NNNN.sql leads from NNNN-1 to NNNN.
+VERSION = 1
+
+
+class Damaged(Exception):
+    """The file is no usable database."""
+
+
+class Database:
+    """A connection that threads share: one writer at a time, each `transaction` durable when it ends.
+
+    WAL with synchronous=FULL: a commit is on disk (measured: one fdatasync each, so group small writes).
+    """
+
+    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        try:
+            self._connection = self._open(path, readonly)
+            self._migrate(readonly)
+        except sqlite3.DatabaseError as error:
+            raise _translated(path, error) from error
+
+    @staticmethod
+    def _open(path: Path, readonly: bool) -> sqlite3.Connection:
+        uri = f"{path.absolute().as_uri()}?mode={'ro' if readonly else 'rwc'}"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
+        connection.row_factory = sqlite3.Row
+        if not readonly:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def _migrate(self, readonly: bool) -> None:
+        (found,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if found > VERSION:
+            raise StateError(
+                f"{self.path} was written by a newer mediaagent (its version is {found}, this one knows {VERSION}): "
+                "install that one again, or name another state folder"
+            )
+        if found == VERSION or readonly:
+            return
+        scripts = files("mediaagent.store")
+        steps = [scripts / "migrations" / f"{step:04}.sql" for step in range(found + 1, VERSION + 1)]
+        if found == 0:
+            steps = [scripts / "schema.sql"]
+        script = "\n".join(step.read_text() for step in steps)
+        self._connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {VERSION};\nCOMMIT;")
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, on disk at the end. Nested use joins the outer transaction."""
+        with self._lock:
+            if self._connection.in_transaction:
+                yield self._connection
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            yield self._connection
+
+    def get_meta(self, name: str) -> str | None:
+        with self.reading() as connection:
+            row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return row["value"] if row else None
+
+    def set_meta(self, name: str, value: str) -> None:
+        with self.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+
+def _translated(path: Path, error: sqlite3.DatabaseError) -> Exception:
+    text = str(error)
+    if "not a database" in text or "malformed" in text or "no such table" in text:
+        return Damaged(f"{path}: {text}")
+    if "readonly" in text or "unable to open" in text:
+        return StateError(f"{path} can't be opened for writing ({text}): is the state folder writable for this user?")
+    if "full" in text:
+        return StateError(f"{path}: {text}: make room on that disk")
+    return StateError(f"{path}: {text}")

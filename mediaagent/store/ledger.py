@@ -1,0 +1,135 @@
+"""What became of every seen file."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from mediaagent.model import FileNote, Fingerprint, Part, SeenFile
+from mediaagent.store.codec import epoch
+from mediaagent.store.database import Database
+from mediaagent.store.rows import part_from, part_values, path_from
+
+__all__ = ["SqliteLedger"]
+
+_PART_COLUMNS = (
+    "id source role path name files sha256 size media_type device inode mtime_ns seen_at modified_at facts identity copy"
+).split()
+_INSERT_PART = (
+    f"INSERT OR IGNORE INTO parts ({', '.join(_PART_COLUMNS)}) VALUES ({', '.join(f':{c}' for c in _PART_COLUMNS)})"  # noqa: S608
+)
+_INSERT_FILE = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class SqliteLedger:
+    """ports.Ledger in SQLite."""
+
+    def __init__(self, database: Database, spool: Path, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._spool = spool
+        self._now = now
+
+    def known(self, source: str) -> Iterator[tuple[Path, Fingerprint]]:
+        query = "SELECT path, device, inode, size, mtime_ns FROM files WHERE source = ? AND state <> 'gone'"
+        with self._database.reading() as connection:
+            for path, *fingerprint in connection.execute(query, (source,)):
+                yield path_from(path), Fingerprint(*fingerprint)
+
+    def recall(self, source: str, file: SeenFile) -> str:
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                "SELECT * FROM files WHERE source = ? AND path = ?", (source, os.fsencode(file.path))
+            ).fetchone()
+            if row and row["state"] != "gone" and _unchanged(row, file):
+                return str(row["state"])
+            return self._recall_elsewhere(connection, source, file)
+
+    def _recall_elsewhere(self, connection: sqlite3.Connection, source: str, file: SeenFile) -> str:
+        """The same file under another name: a rename when that name is gone, nothing new when it is a hard link."""
+        print_ = file.fingerprint
+        for row in connection.execute(
+            "SELECT * FROM files WHERE inode = ? AND size = ? AND mtime_ns = ? AND device = ? AND source = ? "
+            "AND path <> ? AND state IN ('taken', 'baseline', 'renamed')",
+            (print_.inode, print_.size, print_.mtime_ns, print_.device, source, os.fsencode(file.path)),
+        ).fetchall():
+            self._file(connection, source, file, "renamed", f"the same file as {path_from(row['path'])}", row["part"])
+            return "renamed"
+        return ""
+
+    def note(self, source: str, notes: Iterable[FileNote]) -> None:
+        with self._database.transaction() as connection:
+            for note in notes:
+                self._file(connection, source, note.file, note.state, note.reason, "")
+                if note.state != "baseline":
+                    self._history(connection, source, note.file.path, note.state, note.reason)
+
+    def keep(self, parts: Iterable[Part]) -> None:
+        with self._database.transaction() as connection:
+            for part in parts:
+                connection.execute(_INSERT_PART, part_values(part, self._spool))
+                values = (part.source, os.fsencode(part.path), *part.fingerprint)
+                connection.execute(_INSERT_FILE, (*values, "taken", "", part.id, epoch(self._now())))
+                what = "secured" if part.files else "noted"
+                self._history(connection, part.source, part.path, what, f"as {part.role}, {part.size} bytes")
+
+    def twins(self, source: str, sha256: str) -> Sequence[Part]:
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT * FROM parts WHERE sha256 = ? AND source = ? ORDER BY id", (sha256, source)
+            ).fetchall()
+        return [part_from(row, self._spool) for row in rows]
+
+    # --- more than the port, for the composition root ---------------------------------------------------------------
+
+    def has_part(self, part_id: str) -> bool:
+        with self._database.reading() as connection:
+            return connection.execute("SELECT 1 FROM parts WHERE id = ?", (part_id,)).fetchone() is not None
+
+    def forget_gone(self, before: datetime, limit: int = 1000) -> int:
+        """Drops files noted before then that are not there any more. Returns how many were looked at."""
+        cursor = self._database.get_meta("forget_cursor") or ""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT source, path, noted_at FROM files WHERE (source, path) > (?, ?) ORDER BY source, path LIMIT ?",
+                (*_cursor(cursor), limit),
+            ).fetchall()
+        gone = [row for row in rows if row["noted_at"] < epoch(before) and not os.path.lexists(row["path"])]
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "DELETE FROM files WHERE source = ? AND path = ?", [(row["source"], row["path"]) for row in gone]
+            )
+            last = f"{rows[-1]['source']}\n{rows[-1]['path'].hex()}" if len(rows) == limit else ""
+            self._database.set_meta("forget_cursor", last)
+        return len(rows)
+
+    def _file(
+        self, connection: sqlite3.Connection, source: str, file: SeenFile, state: str, reason: str, part: str
+    ) -> None:
+        values = (source, os.fsencode(file.path), *file.fingerprint)
+        connection.execute(_INSERT_FILE, (*values, state, reason, part, epoch(self._now())))
+
+    def _history(self, connection: sqlite3.Connection, source: str, path: Path, what: str, detail: str) -> None:
+        connection.execute(
+            "INSERT INTO history (at, source, path, what, detail) VALUES (?, ?, ?, ?, ?)",
+            (epoch(self._now()), source, os.fsencode(path), what, detail),
+        )
+
+
+def _unchanged(row: sqlite3.Row, file: SeenFile) -> bool:
+    """The same path with the same size and mtime is the same file, also when the device was mounted anew.
+
+    Device numbers change from boot to boot, and file systems without inodes (vfat, some network mounts) invent them
+    anew. A file that was only part of the baseline is then still that; one that was taken is compared by its content,
+    by whoever secures it.
+    """
+    if (row["size"], row["mtime_ns"]) != (file.size, file.mtime_ns):
+        return False
+    return row["inode"] == file.inode or row["state"] == "baseline"
+
+
+def _cursor(text: str) -> tuple[str, bytes]:
+    source, _, path = text.partition("\n")
+    return source, bytes.fromhex(path)

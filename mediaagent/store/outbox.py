@@ -1,0 +1,233 @@
+"""Events on their way to a prepared post."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from base64 import b32encode
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from mediaagent.model import Event, Part, Post, Sighting
+from mediaagent.store.codec import dumps, epoch
+from mediaagent.store.database import Database
+from mediaagent.store.rows import event_from, part_from
+
+__all__ = ["SqliteOutbox", "delivery_key"]
+
+
+def delivery_key(agent: str, source: str, key: str, target: str) -> str:
+    """The token by which a target is searched for a post: "ma_" and 26 of [a-z2-7].
+
+    It is made of what the event is and of the agent's id, so it comes out the same after a lost database, and no two
+    agents that share a target make the same.
+    """
+    digest = hashlib.sha256("\0".join((agent, source, key, target)).encode("utf-8", "surrogateescape")).digest()
+    return "ma_" + b32encode(digest)[:26].decode("ascii").lower()
+
+
+class SqliteOutbox:
+    """ports.Outbox in SQLite."""
+
+    def __init__(self, database: Database, spool: Path, agent: str, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._spool = spool
+        self._agent = agent
+        self._now = now
+
+    def parts(self, source: str, closed_since: datetime) -> Sequence[Part]:
+        with self._database.reading() as connection:
+            fresh = connection.execute(
+                "SELECT *, '' AS event_key FROM parts WHERE source = ? AND event IS NULL", (source,)
+            ).fetchall()
+            if not fresh:
+                return []
+            closed = connection.execute(
+                "SELECT parts.*, events.key AS event_key FROM events JOIN parts ON parts.event = events.id "
+                "WHERE events.source = ? AND events.closed_at >= ?",
+                (source, epoch(closed_since)),
+            ).fetchall()
+        return [part_from(row, self._spool, row["event_key"]) for row in [*closed, *fresh]]
+
+    def add(self, source: str, sighting: Sighting, targets: Sequence[str]) -> str:
+        fresh = [part for part in sighting.parts if not part.event_key]
+        with self._database.transaction() as connection:
+            known = connection.execute(
+                "SELECT * FROM events WHERE source = ? AND key = ?", (source, sighting.key)
+            ).fetchone()
+            if known and not fresh:
+                return "nothing"
+            if known is None:
+                event, done = self._insert(connection, source, sighting, targets), "new"
+            else:
+                event = known["id"]
+                done = self._grow(connection, known, sighting, fresh, targets)
+            connection.executemany("UPDATE parts SET event = ? WHERE id = ?", [(event, part.id) for part in fresh])
+            names = ", ".join(part.name for part in fresh[:3]) + (f" and {len(fresh) - 3} more" if fresh[3:] else "")
+            self._history(connection, source, event, "event " + done, sighting.nothing or f"of {names}")
+        return done
+
+    def _insert(
+        self, connection: sqlite3.Connection, source: str, sighting: Sighting, targets: Sequence[str]
+    ) -> int:
+        now = epoch(self._now())
+        state = "dismissed" if sighting.nothing else "new"
+        cursor = connection.execute(
+            "INSERT INTO events (source, key, kind, happened_at, facts, revision, state, reason, closed_at, prepare_at)"
+            " VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?)",
+            (
+                source,
+                sighting.key,
+                sighting.kind,
+                epoch(sighting.happened_at),
+                dumps(dict(sighting.facts)),
+                state,
+                sighting.nothing,
+                now,
+                now,
+            ),
+        )
+        event = int(cursor.lastrowid or 0)
+        if not sighting.nothing:
+            self._address(connection, event, source, sighting, targets)
+        return event
+
+    def _address(
+        self, connection: sqlite3.Connection, event: int, source: str, sighting: Sighting, targets: Sequence[str]
+    ) -> None:
+        """A delivery to each target; in doubt from the start where a lost database may have held an earlier one."""
+        now = epoch(self._now())
+        rebuilt = float(self._database.get_meta("rebuilt_at") or 0)
+        for target in targets:
+            connection.execute(
+                "INSERT INTO deliveries (event, target, key, state, due_at, in_doubt) VALUES (?, ?, ?, 'waiting', ?, ?)",
+                (
+                    event,
+                    target,
+                    delivery_key(self._agent, source, sighting.key, target),
+                    now,
+                    epoch(sighting.happened_at) < rebuilt,
+                ),
+            )
+
+    def _grow(
+        self,
+        connection: sqlite3.Connection,
+        known: sqlite3.Row,
+        sighting: Sighting,
+        fresh: Sequence[Part],
+        targets: Sequence[str],
+    ) -> str:
+        now = epoch(self._now())
+        if sighting.nothing or not any(part.files for part in fresh):
+            connection.execute("UPDATE events SET closed_at = ? WHERE id = ?", (now, known["id"]))
+            return "joined"
+        connection.execute(
+            "UPDATE events SET revision = revision + 1, state = 'new', reason = '', facts = ?, happened_at = ?,"
+            " closed_at = ?, prepare_at = ?, tries = 0, released = 0 WHERE id = ?",
+            (dumps(dict(sighting.facts)), epoch(sighting.happened_at), now, now, known["id"]),
+        )
+        addressed = connection.execute("SELECT 1 FROM deliveries WHERE event = ?", (known["id"],)).fetchone()
+        if not addressed:  # it was dismissed, and now there is something to post
+            self._address(connection, known["id"], known["source"], sighting, targets)
+        connection.execute(
+            "UPDATE deliveries SET ready = 0, variant = 0, due_at = ?,"
+            " state = CASE WHEN state IN ('delivered', 'rejected') THEN 'waiting' ELSE state END WHERE event = ?",
+            (now, known["id"]),
+        )
+        return "revised"
+
+    def unprepared(self) -> Event | None:
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT * FROM events WHERE state = 'new' AND prepare_at <= ? ORDER BY prepare_at, id LIMIT 1",
+                (epoch(self._now()),),
+            ).fetchone()
+            return self._event(connection, row) if row else None
+
+    def next_to_prepare(self) -> datetime | None:
+        """When `unprepared` will have something."""
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT min(prepare_at) FROM events WHERE state = 'new'").fetchone()
+        return datetime.fromtimestamp(row[0], self._now().tzinfo) if row[0] is not None else None
+
+    def event(self, event_id: int) -> Event | None:
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT * FROM events WHERE id = ?", (event_id,)).fetchone()
+            return self._event(connection, row) if row else None
+
+    def _event(self, connection: sqlite3.Connection, row: sqlite3.Row) -> Event:
+        rows = connection.execute("SELECT * FROM parts WHERE event = ? ORDER BY id", (row["id"],)).fetchall()
+        return event_from(row, tuple(part_from(part, self._spool, row["key"]) for part in rows))
+
+    def keep(self, event: Event, post: Post, notes: Sequence[str]) -> None:
+        relative = replace(
+            post, parts=tuple(replace(part, file=part.file.relative_to(self._spool)) for part in post.parts)
+        )
+        with self._database.transaction() as connection:
+            current = connection.execute("SELECT revision FROM events WHERE id = ?", (event.id,)).fetchone()
+            if current["revision"] != event.revision:
+                return  # it grew in the meantime: only the newest revision is ever sent
+            connection.execute(
+                "INSERT OR REPLACE INTO posts VALUES (?, ?, 0, ?, ?)",
+                (event.id, event.revision, dumps(relative), dumps(list(notes))),
+            )
+            connection.execute("UPDATE events SET state = 'prepared', tries = 0 WHERE id = ?", (event.id,))
+            connection.execute("UPDATE deliveries SET ready = 1, due_at = ? WHERE event = ?", (self._epoch, event.id))
+            self._history(connection, event.source, event.id, "prepared", "; ".join(notes))
+
+    def dismiss(self, event: Event, reason: str) -> None:
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE events SET state = 'dismissed', reason = ? WHERE id = ?", (reason, event.id))
+            connection.execute(
+                "UPDATE deliveries SET revision_delivered = ?, ready = 0,"
+                " state = CASE WHEN receipt <> '' THEN 'delivered' ELSE 'dropped' END WHERE event = ?",
+                (event.revision, event.id),
+            )
+            self._history(connection, event.source, event.id, "dismissed", reason)
+
+    def postpone(self, event: Event, reason: str, due: datetime | None) -> None:
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE events SET tries = tries + 1, reason = ?, prepare_at = ?, state = ? WHERE id = ?",
+                (reason, epoch(due) if due else 0, "new" if due else "failed", event.id),
+            )
+            if due is None:
+                connection.execute(
+                    "UPDATE deliveries SET state = 'held', last_error = ? WHERE event = ? AND state = 'waiting'",
+                    (reason, event.id),
+                )
+            self._history(connection, event.source, event.id, "not prepared", reason)
+
+    def tries(self, event: Event) -> int:
+        """How often preparing this event has failed."""
+        with self._database.reading() as connection:
+            return int(connection.execute("SELECT tries FROM events WHERE id = ?", (event.id,)).fetchone()[0])
+
+    def shift(self, by: timedelta) -> None:
+        """The wall's clock was set: every waiting time moves along, so that none comes early or never."""
+        seconds = by.total_seconds()
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE parts SET seen_at = seen_at + ? WHERE event IS NULL", (seconds,))
+            connection.execute("UPDATE events SET prepare_at = prepare_at + ? WHERE state = 'new'", (seconds,))
+            connection.execute("UPDATE events SET closed_at = closed_at + ? WHERE released = 0", (seconds,))
+            connection.execute(
+                "UPDATE deliveries SET due_at = due_at + ?, attempted_at = attempted_at + ?"
+                " WHERE state IN ('waiting', 'sending', 'held')",
+                (seconds, seconds),
+            )
+            connection.execute(
+                "UPDATE deliveries SET verify_at = verify_at + ? WHERE verify_at IS NOT NULL", (seconds,)
+            )
+
+    @property
+    def _epoch(self) -> float:
+        return epoch(self._now())
+
+    def _history(self, connection: sqlite3.Connection, source: str, event: int, what: str, detail: str) -> None:
+        connection.execute(
+            "INSERT INTO history (at, source, event, what, detail) VALUES (?, ?, ?, ?, ?)",
+            (self._epoch, source, event, what, detail),
+        )

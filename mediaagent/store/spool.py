@@ -1,0 +1,239 @@
+"""Our own durable copies of the producers' files.
+
+::
+
+    spool/
+      parts/<id>/        one secured part: a file a role, and part.json (what it is)
+      events/<id>-r<n>/  what was made of an event: outgoing files, and event.json
+      tmp/               copies in the making; emptied at every start
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from mediaagent.errors import Changed, Gone, SpoolFull
+from mediaagent.model import Claim, Event, Part, SeenFile, Verdict, printable
+from mediaagent.rules.completeness import examine
+from mediaagent.store.codec import dumps, loads
+from mediaagent.store.safely import copy_into, fsync_folder, open_below, same_file, translated, write_durably
+
+__all__ = ["DiskSpool", "new_id"]
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+#: Room that stays free on the spool's disk: a tenth of it, but no more than this.
+_RESERVE = 2_000_000_000
+
+
+def new_id() -> str:
+    """26 characters that sort by time: 48 bits of milliseconds and 80 of chance, in Crockford's base 32 (as ULID)."""
+    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+class _PartNote(msgspec.Struct):
+    """part.json: enough to take the part up again when the database doesn't know it."""
+
+    part: Part
+    wants: tuple[str, ...] = ()
+
+
+class DiskSpool:
+    """ports.Spool in a folder of ours."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self.folder_path = folder
+        self._limit = limit
+        for name in ("parts", "events", "tmp"):
+            (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        for leftover in (folder / "tmp").iterdir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        self._used = sum(_size(path) for path in folder.rglob("*"))
+
+    @property
+    def used(self) -> int:
+        """Bytes in the spool."""
+        return self._used
+
+    def prove(self, file: SeenFile, root: Path) -> Verdict:
+        with open_below(root, file.path) as descriptor:
+            if not same_file(os.fstat(descriptor), file):
+                raise Changed(f"{printable(file.path)} has changed")
+            try:
+                return examine(
+                    file.size, lambda offset, length: os.pread(descriptor, length, offset), file.path.name
+                )
+            except OSError as error:
+                raise translated(file.path, error) from error
+
+    def secure(self, source: str, root: Path, file: SeenFile, claim: Claim, verdict: Verdict) -> Part:
+        part = _part(source, root, file, claim, verdict)
+        if not claim.secure:
+            return part
+        self._make_room(file.size)
+        making = self.folder_path / "tmp" / part.id
+        try:
+            part = self._copy(part, making, root, file, claim)
+        except OSError as error:
+            shutil.rmtree(making, ignore_errors=True)
+            raise translated(file.path, error) from error
+        except BaseException:
+            shutil.rmtree(making, ignore_errors=True)
+            raise
+        self._used += sum(_size(path) for path in part.files.values())
+        return part
+
+    def _copy(self, part: Part, making: Path, root: Path, file: SeenFile, claim: Claim) -> Part:
+        making.mkdir(mode=0o700)
+        originals = {claim.role: file.path, **claim.companions}
+        identities = {role: self._copy_one(root, path, making / role) for role, path in originals.items()}
+        if identities[claim.role] != file.fingerprint:
+            raise Changed(f"{printable(file.path)} changed while it was copied")
+        for role, path in originals.items():
+            _still_the_same(path, identities[role])
+        home = self.folder_path / "parts" / part.id
+        part = replace(part, sha256=_sha256(making / claim.role), files={role: home / role for role in originals})
+        self._write_note(making, part, claim.wants)
+        fsync_folder(making)
+        making.rename(home)
+        fsync_folder(home.parent)
+        return part
+
+    def _copy_one(self, root: Path, path: Path, target: Path) -> tuple[int, int, int, int]:
+        """Copies one file of the hand. Returns the identity of what was copied."""
+        with open_below(root, path) as source:
+            before = os.fstat(source)
+            descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                copy_into(source, descriptor, path)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            after = os.fstat(source)
+            if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+                raise Changed(f"{printable(path)} changed while it was copied")
+            return (after.st_dev, after.st_ino, after.st_size, after.st_mtime_ns)
+
+    def _make_room(self, size: int) -> None:
+        if self._used + size > self._limit and self._used:
+            raise SpoolFull(f"the spool holds {self._used} bytes, spool_limit is {self._limit}")
+        disk = os.statvfs(self.folder_path)
+        reserve = min(disk.f_blocks * disk.f_frsize // 10, _RESERVE)
+        if disk.f_bavail * disk.f_frsize - size < reserve:
+            raise SpoolFull(f"the disk of {self.folder_path} has less than {reserve} bytes free")
+
+    def amend(self, part: Part) -> None:
+        if part.files:
+            self._write_note(self.folder_path / "parts" / part.id, part, ())
+
+    def _write_note(self, folder: Path, part: Part, wants: tuple[str, ...]) -> None:
+        relative = {role: file.relative_to(self.folder_path) for role, file in _moved(part, self.folder_path).items()}
+        write_durably(folder / "part.json", dumps(_PartNote(replace(part, files=relative), wants)).encode())
+
+    def folder(self, event_id: int, revision: int) -> Path:
+        home = self.folder_path / "events" / f"{event_id}-r{revision}"
+        if home.exists():
+            self._used -= sum(_size(path) for path in home.rglob("*"))
+            shutil.rmtree(home)
+        home.mkdir(mode=0o700)
+        return home
+
+    def seal(self, event: Event, folder: Path) -> None:
+        """What was made of an event is on disk, and says itself what it is."""
+        brief = replace(event, parts=tuple(replace(part, files={}) for part in event.parts))
+        write_durably(folder / "event.json", dumps(brief).encode())
+        for file in folder.iterdir():
+            descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        fsync_folder(folder)
+        fsync_folder(folder.parent)
+        self._used += sum(_size(path) for path in folder.rglob("*"))
+
+    def release(self, paths: Iterable[Path]) -> None:
+        for path in paths:
+            self._used -= sum(_size(file) for file in path.rglob("*"))
+            shutil.rmtree(path, ignore_errors=True)
+
+    def notes(self) -> Iterator[tuple[Part, tuple[str, ...]]]:
+        """Every part in the spool, as its part.json tells; those whose note can't be read are left alone."""
+        for folder in sorted((self.folder_path / "parts").iterdir()):
+            try:
+                note = loads((folder / "part.json").read_bytes(), _PartNote)
+            except (OSError, msgspec.MsgspecError):
+                continue
+            files = {role: self.folder_path / file for role, file in note.part.files.items()}
+            yield replace(note.part, files=files), note.wants
+
+    def events(self) -> Iterator[Event]:
+        """Every event in the spool, as its event.json tells, oldest revision first."""
+        for file in sorted((self.folder_path / "events").glob("*/event.json")):
+            try:
+                yield loads(file.read_bytes(), Event)
+            except (OSError, msgspec.MsgspecError):
+                continue
+
+
+def _part(source: str, root: Path, file: SeenFile, claim: Claim, verdict: Verdict) -> Part:
+    return Part(
+        id=new_id(),
+        source=source,
+        role=claim.role,
+        path=file.path,
+        name=printable(file.path.relative_to(root).as_posix()),
+        files={},
+        sha256="",
+        size=file.size,
+        media_type=verdict.media_type,
+        fingerprint=file.fingerprint,
+        seen_at=file.first_seen,
+        modified_at=_moment(file.mtime_ns),
+        facts=dict(claim.facts),
+        identity=claim.identity,
+    )
+
+
+def _moment(nanoseconds: int) -> datetime:
+    """An mtime as a time; one that no calendar holds becomes the nearest that does."""
+    try:
+        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=nanoseconds // 1000)
+    except OverflowError:
+        return datetime.fromtimestamp(0, UTC)
+
+
+def _still_the_same(path: Path, identity: tuple[int, int, int, int]) -> None:
+    """A renumbering while we copied gave the name to another file: what we hold is a mixture."""
+    try:
+        found = path.lstat()
+    except OSError as error:
+        raise Gone(f"{printable(path)} is gone") from error
+    if (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns) != identity:
+        raise Changed(f"{printable(path)} is another file now")
+
+
+def _moved(part: Part, spool: Path) -> dict[str, Path]:
+    return {role: spool / "parts" / part.id / role for role in part.files}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size if not path.is_dir() else 0
+    except OSError:
+        return 0

@@ -1,0 +1,173 @@
+"""Posts to a site that runs Known (https://withknown.com)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from mediaagent.api import (
+    Deferred,
+    Found,
+    Post,
+    Problem,
+    Progress,
+    Receipt,
+    Rejected,
+    Secret,
+    Unknown,
+    option,
+    plugin,
+)
+
+if TYPE_CHECKING:
+    from mediaagent.builtin.uploaders.known.client import Client
+
+__all__ = ["Known"]
+
+#: What the site's search finds as one word: shorter ones it looks up otherwise, a hyphen would mean "not".
+_KEY = re.compile(r"[a-z0-9_]{6,84}")
+
+
+def _bad_site(site: str) -> str | None:
+    try:
+        parts = urlsplit(site)
+        parts.port  # noqa: B018  (raises when it is no number)
+    except ValueError as error:
+        return f"{site!r} is no web address: {error}"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return f'{site!r} is no web address; write "https://example.org"'
+    if "@" in parts.netloc:
+        return "the address has a user name or a password in it; write them as `user` and `key`"
+    if parts.query or parts.fragment:
+        return f'{site!r} goes on after the path; write the address of the home page alone: "https://example.org"'
+    return None
+
+
+def _bad_user(user: str) -> str | None:
+    return None if user.isascii() and user.isprintable() and user.strip() == user != "" else f"{user!r} is no user name"
+
+
+def _bad_duration(value: timedelta) -> str | None:
+    return None if value > timedelta() else "it must be longer than nothing"
+
+
+def _loopback(site: str) -> bool:
+    host = urlsplit(site).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Kind(Protocol):
+    """A module that posts one kind of post."""
+
+    def upload(self, client: Client, post: Post, key: str, progress: Progress) -> Receipt: ...
+    def revise(self, client: Client, receipt: Receipt, post: Post, key: str) -> Receipt: ...
+
+
+@plugin
+class Known:
+    """Posts photos and statuses to a Known site, as one of its users.
+
+    Each event becomes exactly one post there, also when an answer was lost: the post carries a key by which it is
+    found again (hidden at the end of a photo's text, as a tag of a status).
+
+    The site re-encodes JPEG pictures. Anybody who knows the address of a picture can fetch it, also that of a private
+    post: Known has no access control on files.
+    """
+
+    site: str = option("the address of the site's home page", check=_bad_site)
+    user: str = option("the user to post as: handle, or e-mail address", check=_bad_user)
+    key: Secret = option('the user\'s API key: "file:PATH", "env:NAME" or "credential:NAME"')
+    insecure: bool = option("allow http:// to another machine: what is sent can be read and repeated", default=False)
+    timeout: timedelta = option(
+        "how long to wait for an answer, besides one second for each MB sent",
+        default=timedelta(seconds=60),
+        check=_bad_duration,
+    )
+    settles_after: timedelta = option(
+        "how long the site may still work on a request whose answer was lost", default=timedelta(seconds=120)
+    )
+
+    def __post_init__(self) -> None:
+        if urlsplit(self.site).scheme == "http" and not self.insecure and not _loopback(self.site):
+            raise ValueError(
+                f"{self.site} would send everything in the clear, with signatures that anybody could use again: "
+                "write https://, or add insecure = true"
+            )
+
+    def upload(self, post: Post, key: str, progress: Progress) -> Receipt:
+        """Posts it and reads it back. Raises Deferred, Rejected or TooLarge."""
+        with self._connect() as client:
+            return self._kind(post).upload(client, post, _checked(key), progress)
+
+    def find(self, key: str) -> Found:
+        """The post that carries `key`; doubles of it, made by us, are deleted."""
+        from mediaagent.builtin.uploaders.known import finding
+
+        try:
+            with self._connect() as client:
+                return finding.find(client, _checked(key))
+        except Deferred as unasked:
+            return Unknown(str(unasked))
+
+    def revise(self, receipt: Receipt, post: Post, key: str) -> Receipt:
+        """Changes the text, adds the photos that are not there yet. Raises Deferred, Rejected or TooLarge."""
+        with self._connect() as client:
+            return self._kind(post).revise(client, receipt, post, _checked(key))
+
+    def check(self) -> Iterator[Problem]:
+        """Whether the site can be reached and takes us, asked for without a side effect."""
+        from mediaagent.builtin.uploaders.known import checks
+
+        if self.insecure and urlsplit(self.site).scheme == "http" and not _loopback(self.site):
+            what = "posts and signatures travel in the clear, and signatures stay valid for ever"
+            yield Problem(
+                where="insecure", what=what, todo="use https:// as soon as the site has it", severity="warning"
+            )
+        yield from checks.key_problems(self.key)
+        try:
+            self._reveal()
+        except Deferred as unreadable:
+            todo = "on the site: Settings, then the API or Tools page; write the key into that place"
+            yield Problem(where="key", what=str(unreadable), todo=todo)
+            return
+        yield from checks.site_problems(self._connect, self.site, self.user)
+
+    def _kind(self, post: Post) -> _Kind:
+        from mediaagent.builtin.uploaders.known import photo, status
+
+        kinds: dict[str, _Kind] = {"photo": photo, "status": status}
+        if post.kind not in kinds:
+            raise Rejected(f"this post is of the kind {post.kind}; Known gets {' and '.join(kinds)} posts from us")
+        return kinds[post.kind]
+
+    def _connect(self) -> Client:
+        from mediaagent.builtin.uploaders.known.client import Client
+
+        seconds, loopback = self.timeout.total_seconds(), _loopback(self.site)
+        return Client(self.site, self.user, self._reveal(), seconds=seconds, loopback=loopback)
+
+    def _reveal(self) -> str:
+        """The key, read anew each time. Raises Deferred: a key that is put right later loses nothing."""
+        try:
+            key = self.key.reveal()
+        except (OSError, KeyError, UnicodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not set or not text"
+            raise Deferred(f"the key at {self.key.reference} can't be read: {why}", target_down=True) from None
+        if not key or not key.isascii() or not key.isprintable():
+            raise Deferred(f"what stands at {self.key} is no API key", target_down=True)
+        return key
+
+
+def _checked(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"{key!r} can't be searched for on a Known site: 6 to 84 of a-z, 0-9 and _")
+    return key

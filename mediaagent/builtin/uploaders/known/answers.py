@@ -1,0 +1,168 @@
+"""Reads Known's answers, and sorts those that are no success into what the core understands.
+
+Known says things in the body more than in the status: a success is status 200 *and* a JSON `location` that is a post;
+the same 200 with HTML is a login page. Over plain http each answer carries a warning that looks like an error.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from mediaagent.api import Deferred, Rejected, TooLarge
+
+__all__ = ["Answer", "made", "reasons", "refused_by_database"]
+
+#: Added to every message of a site that is reached by plain http; says nothing of the request.
+_CLEARTEXT = ("non-secured connection", "disable_cleartext_warning")
+#: What the API says when the site's own disk or PHP failed, not the post.
+_SITE_TROUBLE = ("saving your file", "failed to write file", "temporary folder", "partially uploaded", "php extension")
+_LONGEST_WAIT = timedelta(days=1)
+#: A body over post_max_size arrives without its fields; the site then crashes with exactly this. PHP's own default is
+#: 8 MB and nobody's limit is under 256 kB, so a smaller body that meets it has another trouble.
+_POST_MAX_SIZE = ("TypeError", "array_filter()")
+_SMALLEST_LIMIT = 256_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the site answered to one request."""
+
+    status: int
+    headers: Mapping[str, str]  # names in small letters
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body's JSON value; None when it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    def get(self, name: str) -> Any:
+        """A member of the body's JSON object; None when there is none."""
+        value = self.json
+        return value.get(name) if isinstance(value, dict) else None
+
+
+def reasons(answer: Answer) -> str:
+    """The site's own messages in plain words; "" when it gave none."""
+    messages = answer.get("messages")
+    texts = (
+        [entry.get("message") for entry in messages if isinstance(entry, dict)] if isinstance(messages, list) else []
+    )
+    plain = [_plain(text) for text in texts if isinstance(text, str)]
+    return "; ".join(text for text in plain if text and not any(mark in text for mark in _CLEARTEXT))
+
+
+def _plain(text: str) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", "", text)).split())
+
+
+def refused_by_database(answer: Answer) -> bool:
+    """A 400 that gives no reason: the database did not take the row, and nothing was made."""
+    return answer.status == 400 and reasons(answer) in ("", "Something went wrong.")
+
+
+def made(answer: Answer, site: str, what: str, size: int) -> str:
+    """The permalink of the post that a POST made, or raises what the core is to do.
+
+    `site` is the address asked, `what` the request in words, `size` the bytes sent.
+    The permalink's host may be another than ours: a site answers with its configured address, whatever address it was
+    reached by. The read-back, always at our own address, proves the post.
+    """
+    if answer.status == 200:
+        location = answer.get("location")
+        if isinstance(location, str) and _is_post(location, site):
+            return _without_template(location)
+        raise Deferred(f"{what}: {_no_success(answer)}", in_doubt=True)
+    _raise_for(answer, what, size)
+    raise AssertionError("every other status raises")
+
+
+def _is_post(location: str, site: str) -> bool:
+    parts = urlsplit(location)
+    path = parts.path.rstrip("/")
+    return (
+        parts.scheme in ("http", "https") and bool(parts.netloc) and path not in ("", urlsplit(site).path.rstrip("/"))
+    )
+
+
+def _without_template(location: str) -> str:
+    parts = urlsplit(location)
+    query = urlencode([(name, value) for name, value in parse_qsl(parts.query) if name != "_t"])
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+
+
+def _no_success(answer: Answer) -> str:
+    if answer.json is None:
+        return "the answer is a web page, not Known's: a login page or another server is in between"
+    return f"the answer names no post{_because(answer)}"
+
+
+def _because(answer: Answer) -> str:
+    said = reasons(answer)
+    return f': "{said}"' if said else ""
+
+
+def _raise_for(answer: Answer, what: str, size: int) -> None:
+    status = answer.status
+    if status == 400:
+        _raise_for_400(answer, what)
+    if status == 413:
+        raise TooLarge(f"{what}: the web server takes no {size} bytes (413)")
+    if status == 500 and _over_post_max_size(answer) and size > _SMALLEST_LIMIT:
+        raise TooLarge(f"{what}: {size} bytes are over the site's post_max_size")
+    words = {
+        401: "the web server wants another password than Known's (401)",
+        403: "the site does not accept the user name or the key (403); compare both with the site's settings",
+        404: "the site does not know this address (404): the plug-in for this kind of post is off, or it is no Known",
+        429: "too many requests (429)",
+    }.get(status, f"the site answered {status}{_because(answer)}")
+    if 300 <= status < 400:
+        words = f"the site redirects to {answer.headers.get('location', 'nowhere')} ({status}): it does not take us as"
+        words += " signed in, or `site` is not its real address"
+    raise Deferred(
+        f"{what}: {words}",
+        retry_after=_retry_after(answer) if status in (429, 503) else None,
+        in_doubt=status >= 500 or 200 <= status < 300,
+        target_down=status != 500,
+    )
+
+
+def _raise_for_400(answer: Answer, what: str) -> None:
+    said = reasons(answer)
+    if refused_by_database(answer):
+        raise Deferred(f"{what}: the site's database did not take the post, and gave no reason (400)")
+    if "exceeds" in said:
+        raise TooLarge(f"{what}: {said}")
+    if any(mark in said.lower() for mark in _SITE_TROUBLE):
+        raise Deferred(f"{what}: {said}", target_down=True)
+    raise Rejected(f"{what}: {said}")
+
+
+def _over_post_max_size(answer: Answer) -> bool:
+    exception = answer.get("exception")
+    if not isinstance(exception, dict):
+        return False
+    return exception.get("class") == _POST_MAX_SIZE[0] and str(exception.get("message")).startswith(_POST_MAX_SIZE[1])
+
+
+def _retry_after(answer: Answer) -> timedelta | None:
+    value = answer.headers.get("retry-after", "").strip()
+    if value.isdecimal():
+        return min(timedelta(seconds=int(value[:9])), _LONGEST_WAIT)
+    try:
+        until = parsedate_to_datetime(value)
+        now = parsedate_to_datetime(answer.headers["date"]) if "date" in answer.headers else datetime.now(UTC)
+        return max(timedelta(), min(until - now, _LONGEST_WAIT))
+    except (TypeError, ValueError):
+        return None

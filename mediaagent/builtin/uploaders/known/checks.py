@@ -1,0 +1,62 @@
+"""Tells whether posting to a site would work, without posting."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from mediaagent.api import Deferred, Problem, Secret
+from mediaagent.builtin.uploaders.known.answers import Answer
+from mediaagent.builtin.uploaders.known.client import Client
+
+__all__ = ["key_problems", "site_problems"]
+
+
+def key_problems(key: Secret) -> Iterator[Problem]:
+    """What is wrong with how the key is kept. The key itself is never told."""
+    if key.literal:
+        todo = 'put it into a file that only the agent may read, and write key = "file:PATH"'
+        yield Problem(where="key", what="the key itself stands in the settings", todo=todo, severity="warning")
+    if key.reference.startswith("file:"):
+        path = key.base / Path(key.reference.removeprefix("file:")).expanduser()
+        try:
+            mode = path.stat().st_mode
+        except OSError:
+            return  # told when it is read
+        if mode & stat.S_IROTH:
+            yield Problem(where="key", what=f"everybody can read {path}", todo=f"chmod 600 {path}", severity="warning")
+
+
+def site_problems(connect: Callable[[], AbstractContextManager[Client]], site: str, user: str) -> Iterator[Problem]:
+    """Asks the site with signed requests that change nothing."""
+    try:
+        with connect() as client:
+            photo = client.get("/photo/edit?_t=json")
+            yield from _judge(photo, site, user, "Photo", "error")
+            if photo.status in (200, 404):
+                yield from _judge(client.get("/status/edit?_t=json"), site, user, "Status", "warning")
+            if photo.status == 200 and client.get("/currentUser/?_t=json").status != 200:
+                what = "the site does not tell who we are, so private posts must wait"
+                yield Problem(where="site", what=what, todo="update the site: /currentUser/ fails", severity="warning")
+    except Deferred as trouble:
+        yield Problem(where="site", what=str(trouble), todo=f"see whether {site} opens in a browser on this machine")
+
+
+def _judge(answer: Answer, site: str, user: str, plugin: str, severity: str) -> Iterator[Problem]:
+    if answer.status == 200 and isinstance(answer.get("formFields"), dict):
+        return
+    where, what, todo = "site", f"{site} answered {answer.status}, not as Known would", "see whether `site` is right"
+    if 300 <= answer.status < 400:
+        what = f"{site} redirects to {answer.headers.get('location', 'nowhere')}"
+        todo = "write the address that your browser shows on the site's home page, with https and www as there"
+    elif answer.status == 403:
+        where, what = "user, key", f'{site} does not accept the user "{user}" with this key'
+        todo = "copy both again: on the site, signed in as that user, Settings, then the API or Tools page"
+    elif answer.status == 404:
+        what = f"{site} does not know {plugin.lower()} posts: its {plugin} plug-in is off, or it is no Known"
+        todo = f"on the site, signed in as administrator: Site configuration, Plugins, switch {plugin} on"
+    elif answer.status == 200:
+        what = f"{site} shows a web page where Known would answer: a login page or another server is in between"
+    yield Problem(where=where, what=what, todo=todo, severity="warning" if severity == "warning" else "error")

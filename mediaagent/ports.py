@@ -169,6 +169,12 @@ class Spool(Protocol):
     def folder(self, event_id: int, revision: int) -> Path:
         """An empty folder for what is made of an event (left-overs of a killed try are removed)."""
 
+    def variant(self, event_id: int, revision: int, limit: int) -> Path:
+        """An empty folder for a smaller form of it."""
+
+    def seal(self, event: Event, folder: Path) -> None:
+        """What was made of an event is on disk when this returns, and says itself what it is."""
+
     def release(self, paths: Iterable[Path]) -> None:
         """Removes copies that nobody needs any more."""
 
@@ -237,6 +243,9 @@ class Outbox(Protocol):
     def postpone(self, event: Event, reason: str, due: datetime | None) -> None:
         """Preparing failed; once more at `due`, or never again by itself (None)."""
 
+    def tries(self, event: Event) -> int:
+        """How often preparing this event has failed."""
+
 
 class Deliveries(Protocol):
     """Prepared posts on their way to one target. Each method is one transaction."""
@@ -252,6 +261,9 @@ class Deliveries(Protocol):
 
     def reject(self, delivery: Delivery, reason: str) -> None:
         """It never will be: a dead letter."""
+
+    def verified(self, delivery: Delivery, at: datetime | None) -> None:
+        """Asked once more: done (None), or not answered and again then."""
 
     def vary(self, delivery: Delivery, post: Post, limit: int) -> None:
         """This target gets a smaller variant."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -185,6 +186,12 @@ class SqliteDeliveries:
             ).fetchone()
         dues = [found["due"] for found in (row, verify) if found["due"] is not None]
         return moment(min(dues)) if dues else None
+
+    def counts(self) -> Counter[str]:
+        """How many deliveries there are of each state."""
+        with self._database.reading() as connection:
+            rows = connection.execute("SELECT state, count(*) AS n FROM deliveries GROUP BY state").fetchall()
+        return Counter({row["state"]: row["n"] for row in rows})
 
     def _history(self, connection: sqlite3.Connection, delivery: Delivery, what: str, detail: str) -> None:
         connection.execute(

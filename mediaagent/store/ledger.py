@@ -127,7 +127,7 @@ def _unchanged(row: sqlite3.Row, file: SeenFile) -> bool:
     """
     if (row["size"], row["mtime_ns"]) != (file.size, file.mtime_ns):
         return False
-    return row["inode"] == file.inode or row["state"] == "baseline"
+    return bool(row["inode"] == file.inode or row["state"] == "baseline")
 
 
 def _cursor(text: str) -> tuple[str, bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from base64 import b32encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -69,9 +69,7 @@ class SqliteOutbox:
             self._history(connection, source, event, "event " + done, sighting.nothing or f"of {names}")
         return done
 
-    def _insert(
-        self, connection: sqlite3.Connection, source: str, sighting: Sighting, targets: Sequence[str]
-    ) -> int:
+    def _insert(self, connection: sqlite3.Connection, source: str, sighting: Sighting, targets: Sequence[str]) -> int:
         now = epoch(self._now())
         state = "dismissed" if sighting.nothing else "new"
         cursor = connection.execute(
@@ -121,7 +119,7 @@ class SqliteOutbox:
         targets: Sequence[str],
     ) -> str:
         now = epoch(self._now())
-        if sighting.nothing or not any(part.files for part in fresh):
+        if sighting.nothing or known["released"] or not any(part.files for part in fresh):
             connection.execute("UPDATE events SET closed_at = ? WHERE id = ?", (now, known["id"]))
             return "joined"
         connection.execute(
@@ -138,6 +136,24 @@ class SqliteOutbox:
             (now, known["id"]),
         )
         return "revised"
+
+    def address_rebuilt(self, targets: Mapping[str, Sequence[str]]) -> None:
+        """Deliveries, all in doubt, for events that a lost database held. `targets`: of each source."""
+        now = self._epoch
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                "SELECT id, source, key FROM events WHERE state = 'new'"
+                " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.id)"
+            ).fetchall()
+            connection.executemany(
+                "INSERT INTO deliveries (event, target, key, state, due_at, in_doubt)"
+                " VALUES (?, ?, ?, 'waiting', ?, 1)",
+                [
+                    (row["id"], target, delivery_key(self._agent, row["source"], row["key"], target), now)
+                    for row in rows
+                    for target in targets.get(row["source"], ())
+                ],
+            )
 
     def unprepared(self) -> Event | None:
         with self._database.reading() as connection:

@@ -70,9 +70,7 @@ class DiskSpool:
             if not same_file(os.fstat(descriptor), file):
                 raise Changed(f"{printable(file.path)} has changed")
             try:
-                return examine(
-                    file.size, lambda offset, length: os.pread(descriptor, length, offset), file.path.name
-                )
+                return examine(file.size, lambda offset, length: os.pread(descriptor, length, offset), file.path.name)
             except OSError as error:
                 raise translated(file.path, error) from error
 
@@ -141,7 +139,12 @@ class DiskSpool:
         write_durably(folder / "part.json", dumps(_PartNote(replace(part, files=relative), wants)).encode())
 
     def folder(self, event_id: int, revision: int) -> Path:
-        home = self.folder_path / "events" / f"{event_id}-r{revision}"
+        return self._empty(self.folder_path / "events" / f"{event_id}-r{revision}")
+
+    def variant(self, event_id: int, revision: int, limit: int) -> Path:
+        return self._empty(self.folder_path / "events" / f"{event_id}-r{revision}-v{limit}")
+
+    def _empty(self, home: Path) -> Path:
         if home.exists():
             self._used -= sum(_size(path) for path in home.rglob("*"))
             shutil.rmtree(home)

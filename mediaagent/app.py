@@ -1,0 +1,277 @@
+"""The composition root: the only module that names concrete parts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mediaagent import logs, registry
+from mediaagent.clock import SystemClock
+from mediaagent.errors import ConfigError, PluginError
+from mediaagent.journey.deliver import Lane
+from mediaagent.journey.plan import Source, Target
+from mediaagent.journey.prepare import Preparing
+from mediaagent.journey.secure import Securing
+from mediaagent.journey.watch import Watching
+from mediaagent.model import Defaults, Problem
+from mediaagent.options import build, options_of, to_table
+from mediaagent.ports import Lookout, SelfChecks
+from mediaagent.rules import caption
+from mediaagent.settings import Settings, SourceSettings, Table
+from mediaagent.store.housekeeping import Housekeeping
+from mediaagent.store.state import StateFolder
+
+__all__ = ["Agent", "Plan", "make_agent", "make_lookout", "make_workbench", "plan"]
+
+_BARE = Defaults(title="{{ label }}, {{ date }} {{ time }}")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the settings mean: sources and targets, made."""
+
+    settings: Settings
+    sources: Mapping[str, Source]
+    uploaders: Mapping[str, Any]
+
+
+def plan(settings: Settings) -> tuple[Plan, list[Problem]]:
+    """Makes every plug-in that the settings name, and tells everything that is wrong with them."""
+    problems: list[Problem] = []
+    uploaders = {}
+    for name, table in _targets(settings).items():
+        uploader = _make("uploader", f"upload.{name}", table.common.type, table.own, settings, problems)
+        if uploader is not None:
+            uploaders[name] = uploader
+    sources = {}
+    for name, table in settings.sources.items():
+        source = _source(name, table, settings, tuple(_targets(settings)), problems)
+        if source is not None:
+            sources[name] = source
+    return Plan(settings, sources, uploaders), [settings.lines.place(each, settings.path) for each in problems]
+
+
+def _targets(settings: Settings) -> Mapping[str, Table]:
+    """The configured targets; with none configured the page, so that a first try needs no site."""
+    if settings.targets:
+        return settings.targets
+    folder = settings.agent.page or settings.agent.state / "page"
+    common, _ = build(_common_of_targets(), {"type": "page"}, where="", base=settings.base)
+    return {"page": Table("page", common, {"path": str(folder)})}
+
+
+def _common_of_targets() -> type[Any]:
+    from mediaagent.settings import TargetSettings
+
+    return TargetSettings
+
+
+def _make(
+    kind: str, where: str, type_: str, own: Mapping[str, Any], settings: Settings, problems: list[Problem]
+) -> Any | None:
+    try:
+        cls = registry.find(kind, type_)
+    except PluginError as error:
+        problems.append(Problem(where=f"{where}.type", what=str(error)))
+        return None
+    made, wrong = build(cls, own, where=where, base=settings.base)
+    problems += wrong
+    return made
+
+
+def _source(
+    name: str, table: Table, settings: Settings, targets: tuple[str, ...], problems: list[Problem]
+) -> Source | None:
+    common: SourceSettings = table.common
+    where = f"watch.{name}"
+    own = dict(table.own)
+    try:
+        declared = {each.name for each in options_of(registry.find("watcher", common.type))}
+    except PluginError:
+        declared = set()
+    if common.timezone is not None and "timezone" in declared:
+        own["timezone"] = str(common.timezone)  # a common key that the watcher wants to know too
+    watcher = _make("watcher", where, common.type, own, settings, problems)
+    if watcher is None:
+        return None
+    defaults: Defaults = getattr(watcher, "defaults", _BARE)
+    source = Source(
+        name=name,
+        watcher=watcher,
+        targets=common.to if common.to is not None else targets,
+        title=_given(common.title, defaults.title),
+        body=_given(common.body, defaults.body),
+        tags=_given(common.tags, defaults.tags),
+        access=_given(common.access, defaults.access),
+        zone=_zone(common.timezone),
+        steps=_steps(where, common, defaults, settings, problems),
+        existing=common.existing,
+        give_up=common.give_up,
+        reopen=defaults.reopen,
+    )
+    problems += _template_problems(where, source, defaults)
+    return source
+
+
+def _given(value: Any, default: Any) -> Any:
+    return default if value is None else value
+
+
+def _zone(zone: tzinfo | None) -> tzinfo | None:
+    return zone
+
+
+def _steps(
+    where: str, common: SourceSettings, defaults: Defaults, settings: Settings, problems: list[Problem]
+) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    """Enrichers with their options as TOML values: they are made anew in the workbench's child."""
+    if common.enrich is None:
+        return tuple((type_, {}) for type_ in defaults.enrich)
+    steps = []
+    for number, table in enumerate(common.enrich, 1):
+        place = f"{where}.enrich"
+        if isinstance(table, str):
+            table = {"type": table}
+        if not isinstance(table, dict) or not isinstance(table.get("type"), str):
+            todo = 'write [{type = "best_frame"}]'
+            problems.append(Problem(where=place, what=f"the {number}. step has no type", todo=todo))
+            continue
+        own = {key: value for key, value in table.items() if key != "type"}
+        made = _make("enricher", place, table["type"], own, settings, problems)
+        if made is not None:
+            steps.append((table["type"], to_table(made)))
+    return tuple(steps)
+
+
+def _template_problems(where: str, source: Source, defaults: Defaults) -> list[Problem]:
+    templates = [("title", source.title), ("body", source.body), *(("tags", tag) for tag in source.tags)]
+    todo = "a name in a template is a fact of the event; `mediaagent plugins TYPE` lists them"
+    return [
+        Problem(where=f"{where}.{field}", what=mistake, todo=todo)
+        for field, template in templates
+        for mistake in caption.mistakes(template, defaults.facts)
+    ]
+
+
+def self_checks(made: Plan) -> list[Problem]:
+    """What the plug-ins themselves find wrong, without a side effect."""
+    problems = []
+    plugins: dict[str, Any] = {f"watch.{name}": source.watcher for name, source in made.sources.items()}
+    plugins |= {f"upload.{name}": uploader for name, uploader in made.uploaders.items()}
+    for where, instance in plugins.items():
+        if isinstance(instance, SelfChecks):
+            try:
+                problems += [
+                    Problem(where=f"{where}: {each.where}", what=each.what, todo=each.todo, severity=each.severity)
+                    for each in instance.check()
+                ]
+            except Exception as error:  # a plug-in's turn
+                problems.append(Problem(where=where, what=f"its own check failed: {type(error).__name__}: {error}"))
+    return problems
+
+
+def make_lookout(kind: str, clock: SystemClock) -> Lookout:
+    """The lookout that the settings ask for. Imports only that one."""
+    if kind == "auto":
+        kind = "inotify" if sys.platform == "linux" else "observer"
+    if kind == "inotify":
+        from mediaagent.lookout.inotify import InotifyLookout
+
+        return InotifyLookout(clock)
+    if kind == "observer":
+        from mediaagent.lookout.observer import ObserverLookout
+
+        return ObserverLookout(clock)
+    from mediaagent.lookout.walk import WalkLookout
+
+    return WalkLookout(clock)
+
+
+def make_workbench() -> Any:
+    from mediaagent.workbench.bench import ProcessWorkbench
+
+    return ProcessWorkbench()
+
+
+@dataclass(slots=True)
+class Agent:
+    """Everything a running agent has."""
+
+    plan: Plan
+    state: StateFolder
+    lookout: Lookout
+    workbench: Any
+    watching: Watching
+    preparing: Preparing
+    lanes: list[Lane]
+    housekeeping: Housekeeping
+    clock: SystemClock
+
+    def start(self) -> None:
+        """Takes up what an earlier run left behind, and begins to watch."""
+        self.state.clear_troubles()
+        self.housekeeping.sweep()
+        targets = {name: source.targets for name, source in self.plan.sources.items()}
+        self.state.outbox.address_rebuilt(targets)
+        for part, wants in self.state.spool.notes():
+            securing = self.watching.chapters.get(part.source)
+            if securing and not self.state.ledger.has_part(part.id):
+                securing.adopt(part, wants)
+        self.watching.start()
+
+    def close(self) -> None:
+        self.lookout.close()
+        self.workbench.close()
+        self.state.close()
+
+
+def make_agent(settings: Settings, log: Any = None) -> Agent:
+    """An agent that owns its state folder. Raises ConfigError or StateError."""
+    made, problems = plan(settings)
+    if problems:
+        raise ConfigError(problems)
+    log = log or logs.get()
+    clock = SystemClock()
+    state = StateFolder(settings.agent.state, settings.agent.spool_limit, clock.now)
+    if state.lost:
+        log.warning("memory was lost and made again from the spool", detail=state.lost)
+    lookout, workbench = make_lookout(settings.agent.lookout, clock), make_workbench()
+    chapters = {
+        name: Securing(source, lookout, state.ledger, state.spool, workbench, clock, log)
+        for name, source in made.sources.items()
+    }
+    watching = Watching(
+        chapters=chapters,
+        outbox=state.outbox,
+        ledger=state.ledger,
+        lookout=lookout,
+        baselines=state,
+        clock=clock,
+        log=log,
+        rescan=settings.agent.rescan,
+        trouble=state.trouble,
+    )
+    lanes = [
+        Lane(
+            Target(name=name, uploader=uploader, trouble=partial(state.trouble, f"upload.{name}")),
+            state.deliveries,
+            workbench,
+            state.spool,
+            clock,
+            log,
+        )
+        for name, uploader in made.uploaders.items()
+    ]
+    preparing = Preparing(made.sources, state.outbox, state.spool, workbench, clock, log)
+    housekeeping = Housekeeping(state.database, state.spool, state.ledger, clock.now)
+    return Agent(made, state, lookout, workbench, watching, preparing, lanes, housekeeping, clock)
+
+
+def state_database(settings: Settings) -> Path:
+    """The file that read-only commands open."""
+    return settings.agent.state / "outbox.db"

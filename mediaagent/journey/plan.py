@@ -1,0 +1,47 @@
+"""What a configured source and a configured target are to the story."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta, tzinfo
+from typing import Any, Literal, Protocol
+
+from mediaagent.ports import Uploader, Watcher
+
+__all__ = ["Log", "Source", "Target"]
+
+
+class Log(Protocol):
+    """A structured log: an event's name, and fields."""
+
+    def info(self, event: str, **fields: Any) -> Any: ...
+    def warning(self, event: str, **fields: Any) -> Any: ...
+    def exception(self, event: str, **fields: Any) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """`[watch.NAME]`."""
+
+    name: str
+    watcher: Watcher
+    targets: tuple[str, ...]
+    title: str
+    body: str
+    tags: tuple[str, ...]
+    access: Literal["public", "members", "private"]
+    zone: tzinfo | None = None  # None: the machine's
+    steps: tuple[tuple[str, Mapping[str, Any]], ...] = ()  # enrichers: type, options
+    existing: Literal["ignore", "post"] = "ignore"
+    give_up: timedelta = timedelta(hours=1)
+    reopen: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """`[upload.NAME]`. The uploader is made when it is needed first: it may import much."""
+
+    name: str
+    uploader: Uploader
+    trouble: Callable[[str], None] = field(default=lambda text: None)  # tell the owner; "" when it is over

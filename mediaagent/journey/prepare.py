@@ -1,0 +1,124 @@
+"""Third chapter: an event becomes the post that every target gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import PurePath
+from typing import Literal
+
+from mediaagent.errors import Deferred, Discarded
+from mediaagent.journey.plan import Log, Source
+from mediaagent.model import Event, Part, Post, PostPart, Text, printable
+from mediaagent.ports import Clock, Outbox, Spool, Workbench
+from mediaagent.rules import caption
+
+__all__ = ["Preparing", "compose"]
+
+#: Preparing that failed is tried again after so long, and after so many times only when the owner asks.
+_RETRY = (timedelta(seconds=10), timedelta(minutes=2), timedelta(minutes=15))
+
+
+class Preparing:
+    """Takes events in turn; opens nothing itself: that is the workbench's."""
+
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        outbox: Outbox,
+        spool: Spool,
+        workbench: Workbench,
+        clock: Clock,
+        log: Log,
+    ) -> None:
+        self._sources = sources
+        self._outbox = outbox
+        self._spool = spool
+        self._workbench = workbench
+        self._clock = clock
+        self._log = log
+
+    def step(self) -> bool:
+        """Prepares one event. Returns whether there was one."""
+        event = self._outbox.unprepared()
+        if event is None:
+            return False
+        source = self._sources.get(event.source)
+        if source is None:
+            self._outbox.postpone(event, f"[watch.{event.source}] is not in the settings any more", None)
+            return True
+        try:
+            self._prepare(event, source)
+        except Discarded as discarded:
+            self._outbox.dismiss(event, str(discarded))
+            self._log.info("dismissed", id=event.id, source=event.source, reason=str(discarded))
+        except Exception as error:  # a plug-in's turn
+            self._postpone(event, error)
+        return True
+
+    def _prepare(self, event: Event, source: Source) -> None:
+        folder = self._spool.folder(event.id, event.revision)
+        post, notes = self._workbench.prepare(compose(event, source), event, source.steps, folder)
+        self._spool.seal(event, folder)
+        self._outbox.keep(event, post, notes)
+        self._log.info("prepared", id=event.id, source=event.source, title=post.title, files=len(post.parts))
+
+    def _postpone(self, event: Event, error: Exception) -> None:
+        tries = self._outbox.tries(event)
+        due = self._clock.now() + _RETRY[tries] if tries < len(_RETRY) else None
+        reason = str(error) if isinstance(error, Deferred) else f"{type(error).__name__}: {error}"
+        self._outbox.postpone(event, reason, due)
+        log = self._log.warning if isinstance(error, Deferred) else self._log.exception
+        log("not prepared", id=event.id, source=event.source, reason=reason, again=str(due or "when asked"))
+
+
+def compose(event: Event, source: Source) -> Post:
+    """The post as its captions and parts give it, before any enricher."""
+    names = caption.names_for(event, source.zone)
+    body = caption.render(source.body, names)
+    parts = _outgoing(event.parts)
+    return Post(
+        kind=_kind(parts),
+        title=" ".join(caption.render(source.title, names).split()),
+        body=(Text(body),) if body else (),
+        tags=tuple(filter(None, (caption.tag_of(caption.render(tag, names)) for tag in source.tags))),
+        access=source.access,
+        happened_at=event.happened_at,
+        parts=parts,
+        source=event.source,
+        key=event.key,
+        revision=event.revision,
+    )
+
+
+def _outgoing(parts: tuple[Part, ...]) -> tuple[PostPart, ...]:
+    """The parts that have a file; of several contents under one name the last that we saw."""
+    latest: dict[str, Part] = {}
+    for part in sorted(parts, key=lambda part: part.seen_at):
+        if part.files:
+            latest[part.name] = part
+    taken: set[str] = set()
+    return tuple(_post_part(part, taken) for part in sorted(latest.values(), key=lambda part: part.name))
+
+
+def _post_part(part: Part, taken: set[str]) -> PostPart:
+    """`taken`: names that are given away within this post."""
+    pure = PurePath(printable(PurePath(part.name).name))
+    name, number = str(pure), 2
+    while name in taken:
+        name, number = f"{pure.stem}-{number}{pure.suffix}", number + 1
+    taken.add(name)
+    return PostPart(
+        file=part.file, role=part.role, media_type=part.media_type, name=name, size=part.size, facts=part.facts
+    )
+
+
+def _kind(parts: tuple[PostPart, ...]) -> Literal["photo", "audio", "video", "status", "entry"]:
+    families = {part.media_type.partition("/")[0] for part in parts}
+    if "image" in families:
+        return "photo"
+    if "audio" in families:
+        return "audio"
+    if "video" in families:
+        return "video"
+    return "entry" if parts else "status"

@@ -1,0 +1,294 @@
+"""First chapter: a seen file is claimed, waits until it is finished, and becomes a part of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from mediaagent.errors import Changed, Gone, Refused, SpoolFull, Unreadable, Unsecured
+from mediaagent.journey.plan import Log, Source
+from mediaagent.model import Claim, FileNote, Ignored, Part, SeenFile, Verdict, printable
+from mediaagent.ports import Clock, Ledger, Lookout, Spool, Workbench
+
+__all__ = ["Securing", "WaitingFile"]
+
+#: Parts that are committed together at the most (one commit costs one flush of the disk), and looks in one go.
+_BATCH = 64
+_LOOKS = 512
+#: A file that could not be read, or found no room, is tried again after so many seconds.
+_PAUSE = 10.0
+#: What lay there when a source was first started, and has not changed for so long, is not still growing.
+_SETTLED = timedelta(seconds=60)
+
+
+@dataclass(slots=True)
+class WaitingFile:
+    """A claimed file that is not (proven to be) finished."""
+
+    file: SeenFile
+    claim: Claim
+    since: float  # steady time of the last change that we saw
+    look_at: float  # steady time of the next look
+    verdict: Verdict | None = None  # what its content said, for this very state
+    why: str = "waits to be quiet"
+
+
+@dataclass(slots=True)
+class Securing:
+    """One source's files on their way to parts."""
+
+    source: Source
+    lookout: Lookout
+    ledger: Ledger
+    spool: Spool
+    workbench: Workbench
+    clock: Clock
+    log: Log
+    known: set[int] = field(default_factory=set)  # marks of files that need no second look
+    waiting: dict[Path, WaitingFile] = field(default_factory=dict)
+    full: str = ""  # why securing is paused; "" when it is not
+
+    # --- seeing -------------------------------------------------------------------------------------------------------
+
+    def notice(self, file: SeenFile, *, trust_ctime: bool = False, baseline: datetime | None = None) -> FileNote | None:
+        """A file was seen: claimed, it begins to wait. Returns a note where it is part of the baseline instead.
+
+        `trust_ctime`: this is the first walk after a start, so what we did not see ourselves its ctime tells.
+        `baseline`: the source was first started then; what had settled before is not for posting.
+        """
+        claim = self._claim(file)
+        if isinstance(claim, Ignored):
+            self.known.add(self.lookout.mark(file))
+            if claim.about:
+                self.wake(claim.about)
+            return None
+        before = self.waiting.get(file.path)
+        if before and before.file.fingerprint == file.fingerprint:
+            return None
+        if self.ledger.recall(self.source.name, file):
+            self.known.add(self.lookout.mark(file))
+            return None
+        age = self._age(file) if trust_ctime else timedelta(0)
+        if baseline and file.ctime_ns / 1e9 < (baseline - _SETTLED).timestamp():
+            self.known.add(self.lookout.mark(file))
+            return FileNote(file=file, state="baseline", reason="lay there before the source was first started")
+        steady = self.clock.steady()
+        file = replace(file, first_seen=self.clock.now() - age)
+        since = steady - age.total_seconds()
+        due = max(since + claim.quiet.total_seconds(), steady)
+        self.waiting[file.path] = WaitingFile(file=file, claim=claim, since=since, look_at=due)
+        return None
+
+    def _claim(self, file: SeenFile) -> Claim | Ignored:
+        try:
+            return self.source.watcher.claim(file)
+        except Exception:  # a plug-in's turn
+            self.log.exception("watcher failed", source=self.source.name, path=printable(file.path))
+            return Ignored("the watcher failed on it; see the log")
+
+    def _age(self, file: SeenFile) -> timedelta:
+        """How long ago the file changed, by its ctime; nothing for a ctime that lies in the future."""
+        seconds = self.clock.now().timestamp() - file.ctime_ns / 1e9
+        return timedelta(seconds=min(max(seconds, 0.0), 1e9))
+
+    def wake(self, path: Path) -> None:
+        """Something was said of this file: look at it now."""
+        if path in self.waiting:
+            self.waiting[path].look_at = self.clock.steady()
+
+    def next_look(self) -> float | None:
+        """Steady time at which `take` will have something to do."""
+        return min((waiting.look_at for waiting in self.waiting.values()), default=None)
+
+    # --- taking -------------------------------------------------------------------------------------------------------
+
+    def take(self) -> int:
+        """Secures what is finished. Returns how many parts were made; call again while it returns any."""
+        now = self.clock.steady()
+        due = [waiting for waiting in self.waiting.values() if waiting.look_at <= now][:_LOOKS]
+        taken = 0
+        for start in range(0, len(due), _BATCH):
+            parts: list[Part] = []
+            notes: list[FileNote] = []
+            for waiting in due[start : start + _BATCH]:
+                for outcome in self._look(waiting):
+                    (parts if isinstance(outcome, Part) else notes).append(outcome)  # type: ignore[arg-type]
+            self._settle(parts, notes)
+            taken += len(parts)
+            if self.full:
+                break
+        return taken
+
+    def _settle(self, parts: list[Part], notes: list[FileNote]) -> None:
+        if parts:
+            self.ledger.keep(parts)
+        if notes:
+            self.ledger.note(self.source.name, notes)
+        for part in parts:
+            self.log.info("secured", source=self.source.name, part=part.id, name=part.name, role=part.role)
+        for note in notes:
+            self.log.info(note.state, source=self.source.name, path=printable(note.file.path), reason=note.reason)
+
+    def _look(self, waiting: WaitingFile) -> Iterator[Part | FileNote]:
+        """One look at a waiting file: it is taken, noted, or waits on."""
+        now = self.clock.steady()
+        file = self.lookout.look(waiting.file.path)
+        if file is None:
+            yield self._end(waiting, "gone", "it was gone before it was finished")
+        elif file.fingerprint != waiting.file.fingerprint:
+            self._restart(waiting, file)
+        elif waiting.claim.done and self.lookout.look(waiting.claim.done) is None:
+            self._wait(waiting, f"waits for {printable(waiting.claim.done.name)}", waiting.claim.quiet.total_seconds())
+        elif waiting.verdict and not waiting.verdict.whole:
+            yield from self._give_up(waiting, now)
+        else:
+            yield from self._secure(waiting)
+
+    def _secure(self, waiting: WaitingFile) -> Iterator[Part | FileNote]:
+        try:
+            waiting.verdict = self._prove(waiting)
+            if not waiting.verdict.whole:
+                yield from self._give_up(waiting, self.clock.steady())
+                return
+            part = self.spool.secure(
+                self.source.name, self._root(waiting.file.path), waiting.file, waiting.claim, waiting.verdict
+            )
+            self.full = ""
+        except Changed:
+            self._restart(waiting, self.lookout.look(waiting.file.path))
+        except Gone:
+            yield self._end(waiting, "gone", "it was gone before it was finished")
+        except Refused as refusal:
+            yield self._end(waiting, "refused", str(refusal))
+        except SpoolFull as full:
+            self.full = str(full)
+            self._wait(waiting, self.full, _PAUSE)
+        except Unreadable as error:
+            yield from self._unreadable(waiting, error)
+        else:
+            yield self.finish(part, waiting.claim.wants)
+            self._forget(waiting)
+
+    def _prove(self, waiting: WaitingFile) -> Verdict:
+        """Proof by structure, of the file and its companions; a file that is only noted is never opened."""
+        if not waiting.claim.secure:
+            return Verdict(True)
+        root = self._root(waiting.file.path)
+        verdict = self.spool.prove(waiting.file, root)
+        for path in waiting.claim.companions.values():
+            companion = self.lookout.look(path)
+            if companion is None:
+                return Verdict(False, verdict.media_type, f"{printable(path.name)} is not there yet")
+            proven = self.spool.prove(companion, root)
+            if not proven.whole:
+                return replace(proven, reason=f"{printable(path.name)}: {proven.reason}")
+        return verdict
+
+    def finish(self, part: Part, wants: tuple[str, ...]) -> Part | FileNote:
+        """The last touches of a new part: facts of its content, and whether these bytes are here already."""
+        if not part.files:
+            return part
+        if wants:
+            with suppress(Exception):  # facts that can't be had are done without
+                part = replace(part, facts={**part.facts, **self.workbench.facts(part.file, wants)})
+                self.spool.amend(part)
+        twins = self.ledger.twins(self.source.name, part.sha256)
+        for twin in twins:
+            if self._is_rename(twin, part):
+                self.spool.release([part.file.parent])
+                return FileNote(file=_seen(part), state="renamed", reason=f"the same content as {twin.name}")
+        if twins:
+            part = replace(part, copy=len(twins) + 1)
+            self.spool.amend(part)
+        return part
+
+    def adopt(self, part: Part, wants: tuple[str, ...]) -> None:
+        """A copy that was made, but not written down, before the agent was killed."""
+        there = self.lookout.look(part.path)
+        if there is not None and there.fingerprint == part.fingerprint:
+            self.spool.release([part.file.parent])  # the original is still there: the walk takes it anew
+            return
+        outcome = self.finish(part, wants)
+        if isinstance(outcome, Part):
+            self._settle([outcome], [])
+        else:
+            self._settle([], [outcome])
+
+    def _is_rename(self, twin: Part, part: Part) -> bool:
+        """Same bytes, and the first one is gone (or it is the same path, mounted anew)."""
+        if twin.identity != part.identity:
+            return False
+        if twin.path == part.path:
+            return twin.fingerprint.mtime_ns == part.fingerprint.mtime_ns
+        there = self.lookout.look(twin.path)
+        return there is None or there.fingerprint != twin.fingerprint
+
+    # --- waiting on ---------------------------------------------------------------------------------------------------
+
+    def _restart(self, waiting: WaitingFile, file: SeenFile | None) -> None:
+        """It changed: quiet is counted anew."""
+        now = self.clock.steady()
+        if file:
+            waiting.file, waiting.verdict, waiting.since = file, None, now
+        waiting.why = "is still changing"
+        waiting.look_at = now + max(waiting.claim.quiet.total_seconds(), 0.05)
+
+    def _wait(self, waiting: WaitingFile, why: str, seconds: float) -> None:
+        waiting.why = why
+        waiting.look_at = self.clock.steady() + max(seconds, 0.05)
+
+    def _give_up(self, waiting: WaitingFile, now: float) -> Iterator[FileNote]:
+        """Not whole: it is looked at when it changes, and after `give_up` listed, once."""
+        assert waiting.verdict is not None
+        end = waiting.since + self.source.give_up.total_seconds()
+        if now >= end:
+            yield self._end(waiting, "incomplete", waiting.verdict.reason)
+            return
+        # A hint tells of a change at once; where hints get lost, this look finds it.
+        waited = now - waiting.since
+        self._wait(waiting, waiting.verdict.reason, min(max(waited / 2, 1.0), _PAUSE, end - now))
+
+    def _unreadable(self, waiting: WaitingFile, error: Unsecured) -> Iterator[FileNote]:
+        now = self.clock.steady()
+        if now >= waiting.since + self.source.give_up.total_seconds():
+            yield self._end(waiting, "refused", str(error))
+            return
+        self._wait(waiting, str(error), _PAUSE)
+
+    def _end(self, waiting: WaitingFile, state: str, reason: str) -> FileNote:
+        if state == "gone":  # the very same may come back under this name
+            del self.waiting[waiting.file.path]
+        else:
+            self._forget(waiting)
+        return FileNote(file=waiting.file, state=state, reason=reason)  # type: ignore[arg-type]
+
+    def _forget(self, waiting: WaitingFile) -> None:
+        self.waiting.pop(waiting.file.path, None)
+        self.known.add(self.lookout.mark(waiting.file))
+
+    def _root(self, path: Path) -> Path:
+        return next(root for root in self.source.watcher.roots if path.is_relative_to(root))
+
+
+def _seen(part: Part) -> SeenFile:
+    return SeenFile(
+        path=part.path,
+        size=part.size,
+        mtime_ns=part.fingerprint.mtime_ns,
+        ctime_ns=part.fingerprint.mtime_ns,
+        device=part.fingerprint.device,
+        inode=part.fingerprint.inode,
+        owner=0,
+        links=1,
+        first_seen=part.seen_at,
+    )
+
+
+def leftovers(chapters: Iterable[Securing]) -> Iterator[tuple[Securing, WaitingFile]]:
+    """Every file that still waits, with its source."""
+    for securing in chapters:
+        for waiting in securing.waiting.values():
+            yield securing, waiting

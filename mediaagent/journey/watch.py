@@ -1,0 +1,221 @@
+"""The rounds: hints and walks lead to files, finished files to parts, whole sightings to events."""
+
+from __future__ import annotations
+
+import queue
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from mediaagent.journey.gather import gather
+from mediaagent.journey.plan import Log
+from mediaagent.journey.secure import Securing
+from mediaagent.model import FileNote, Hint, SeenFile, printable
+from mediaagent.ports import Clock, Ledger, Lookout, Outbox
+from mediaagent.rules.schedule import walk_every
+
+__all__ = ["Baselines", "Watching"]
+
+#: Notes of the baseline that are written in one transaction.
+_BATCH = 5000
+#: A watcher's grouping that failed is asked again after so many seconds.
+_AFTER_FAILURE = 60.0
+
+
+class Baselines(Protocol):
+    """When each source began to watch a folder."""
+
+    def begun(self, source: str, root: Path) -> datetime | None:
+        """The time of the first start, while its baseline is not complete; None once it is."""
+
+    def complete(self, source: str, root: Path) -> None: ...
+
+
+@dataclass(slots=True)
+class Watching:
+    """All sources, watched by one thread."""
+
+    chapters: Mapping[str, Securing]  # by source
+    outbox: Outbox
+    ledger: Ledger
+    lookout: Lookout
+    baselines: Baselines
+    clock: Clock
+    log: Log
+    rescan: timedelta
+    trouble: Callable[[str, str], None]  # (where, what); "" when it is over
+    wake: Callable[[], None] = lambda: None  # called from the lookout's threads when there is a hint
+    _hints: queue.SimpleQueue[Hint] = field(default_factory=queue.SimpleQueue)
+    _gather_at: dict[str, float] = field(default_factory=dict)  # source -> steady time
+    _walk_at: float = 0.0
+    _first: bool = True
+
+    def start(self) -> None:
+        """Watches first, then walks: what comes between is seen twice, never not at all."""
+        for name, securing in self.chapters.items():
+            for path, print_ in self.ledger.known(name):
+                securing.known.add(self.lookout.mark(_known_file(path, print_)))
+        self.lookout.watch(self.roots, self.report)
+        self._walk_all()
+        self._first = False
+        for name in self.chapters:
+            self._gather_at[name] = 0.0
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        found = (root for securing in self.chapters.values() for root in securing.source.watcher.roots)
+        return tuple(dict.fromkeys(found))
+
+    def report(self, hint: Hint) -> None:
+        """Takes a hint from any thread."""
+        self._hints.put(hint)
+        self.wake()
+
+    def round(self) -> tuple[Counter[str], float]:
+        """Does everything that is due. Returns what became of sightings, and the seconds until the next round."""
+        self._follow_hints()
+        if self.clock.steady() >= self._walk_at:
+            self._walk_all()
+        done: Counter[str] = Counter()
+        for name, securing in self.chapters.items():
+            if securing.take():
+                self._gather_at[name] = 0.0
+            if self._gather_at.get(name, float("inf")) <= self.clock.steady() and not self._more_due(securing):
+                done += self._gather(securing)
+        return done, self._until_next()
+
+    def _more_due(self, securing: Securing) -> bool:
+        """Gathering costs what is open, so a flood is secured first."""
+        look = securing.next_look()
+        return look is not None and look <= self.clock.steady() and not securing.full
+
+    def _gather(self, securing: Securing) -> Counter[str]:
+        source = securing.source
+        try:
+            done, again = gather(source, self.outbox, self.clock, self.log)
+        except Exception as error:  # a plug-in's turn
+            self.log.exception("grouping failed", source=source.name)
+            self.trouble(f"watch.{source.name}", f"the watcher failed to group its files: {error}")
+            self._gather_at[source.name] = self.clock.steady() + _AFTER_FAILURE
+            return Counter()
+        wait = (again - self.clock.now()).total_seconds() if again else float("inf")
+        self._gather_at[source.name] = self.clock.steady() + max(wait, 0.01)
+        return done
+
+    def _until_next(self) -> float:
+        looks = (securing.next_look() for securing in self.chapters.values())
+        due = [self._walk_at, *self._gather_at.values(), *(look for look in looks if look is not None)]
+        wait = min(due) - self.clock.steady()
+        return max(wait, 0.0) if self._hints.empty() else 0.0
+
+    @property
+    def growing(self) -> bool:
+        """Something is waiting to be finished or to be whole."""
+        return any(securing.waiting for securing in self.chapters.values()) or any(
+            at != float("inf") for at in self._gather_at.values()
+        )
+
+    # --- hints --------------------------------------------------------------------------------------------------------
+
+    def _follow_hints(self) -> None:
+        """Everything that was reported, each file and folder once."""
+        files: dict[Path, None] = {}
+        folders: dict[Path, None] = {}
+        while True:
+            try:
+                hint = self._hints.get_nowait()
+            except queue.Empty:
+                break
+            if hint.kind == "changed" and hint.path:
+                files[hint.path] = None
+            elif hint.kind in ("folder", "root") and hint.path:
+                folders[hint.path] = None
+                if hint.kind == "root":
+                    self._tell(hint)
+            elif hint.kind == "overflow":
+                self.log.warning("hints were lost, walking instead", detail=hint.detail)
+                self._walk_at = 0.0
+            else:
+                self._tell(hint)
+        for folder in folders:
+            self._walk(folder)
+        for path in files:
+            file = self.lookout.look(path)
+            if file is not None:
+                self._notice(file)
+
+    def _tell(self, hint: Hint) -> None:
+        where = printable(hint.path) if hint.path else "watching"
+        self.trouble(where, hint.detail)
+        if hint.detail:
+            self.log.warning("trouble", where=where, detail=hint.detail)
+
+    def _notice(self, file: SeenFile) -> None:
+        for securing in self._of(file.path):
+            securing.notice(file)
+
+    def _of(self, path: Path) -> Iterator[Securing]:
+        for securing in self.chapters.values():
+            if any(path.is_relative_to(root) for root in securing.source.watcher.roots):
+                yield securing
+
+    # --- walks --------------------------------------------------------------------------------------------------------
+
+    def _walk_all(self) -> None:
+        started = self.clock.steady()
+        for securing in self.chapters.values():
+            for root in securing.source.watcher.roots:
+                self._walk_root(securing, root)
+        took = timedelta(seconds=self.clock.steady() - started)
+        self._walk_at = self.clock.steady() + walk_every(self.rescan, took).total_seconds()
+
+    def _walk_root(self, securing: Securing, root: Path) -> None:
+        source = securing.source
+        begun = self.baselines.begun(source.name, root)
+        since = begun if source.existing == "ignore" else None
+        notes: list[FileNote] = []
+        complete = True
+
+        def told(hint: Hint) -> None:
+            nonlocal complete
+            complete = False
+            self._tell(hint)
+
+        for file in self.lookout.walk(root, securing.known, told):
+            note = securing.notice(file, trust_ctime=self._first, baseline=since)
+            if note:
+                notes.append(note)
+            if len(notes) >= _BATCH:
+                self.ledger.note(source.name, notes)
+                notes.clear()
+        self.ledger.note(source.name, notes)
+        if complete:
+            self.trouble(printable(root), "")
+            if begun is not None:
+                self.baselines.complete(source.name, root)
+
+    def _walk(self, folder: Path) -> None:
+        for securing in self._of(folder):
+            for file in self.lookout.walk(folder, securing.known, self._tell):
+                securing.notice(file)
+
+
+def _known_file(path: Path, print_: tuple[int, int, int, int]) -> SeenFile:
+    device, inode, size, mtime_ns = print_
+    return SeenFile(
+        path=path,
+        size=size,
+        mtime_ns=mtime_ns,
+        ctime_ns=0,
+        device=device,
+        inode=inode,
+        owner=0,
+        links=1,
+        first_seen=_EPOCH,
+    )
+
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

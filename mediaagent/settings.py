@@ -1,0 +1,238 @@
+"""agent.toml -> Settings; knows no plug-in.
+
+What a table holds beside the common keys is left as it is: it is the plug-in's own, and `app` gives it to the plug-in.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from mediaagent.errors import ConfigError
+from mediaagent.model import Problem
+from mediaagent.options import ByteSize, build, did_you_mean, option, plugin
+
+__all__ = [
+    "AgentSettings",
+    "Lines",
+    "Settings",
+    "SourceSettings",
+    "Table",
+    "TargetSettings",
+    "load",
+    "read",
+    "state_folder",
+]
+
+
+def state_folder() -> Path:
+    """Where the agent keeps its memory when the settings don't say: systemd's folder, else the user's."""
+    if "STATE_DIRECTORY" in os.environ:
+        return Path(os.environ["STATE_DIRECTORY"].partition(":")[0])
+    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(home).expanduser() / "mediaagent"
+
+
+@plugin
+class AgentSettings:
+    """The agent as a whole."""
+
+    state: Path = option("the folder of the agent's own memory", default_factory=state_folder)
+    lookout: Literal["auto", "inotify", "observer", "walk"] = option(
+        "how changes are noticed: auto takes inotify on Linux and observer elsewhere; walk serves network file systems",
+        default="auto",
+    )
+    rescan: timedelta = option(
+        "how often every folder is walked, since hints get lost; sparser by itself where a walk is dear",
+        default=timedelta(seconds=60),
+        check=lambda value: None if value >= timedelta(milliseconds=100) else "shorter than 100 ms",
+    )
+    spool_limit: ByteSize = option(
+        "how much our own copies may hold; then securing pauses until posts have left", default=ByteSize(2_000_000_000)
+    )
+    page: Path | None = option(
+        "where the page goes that is used when no [upload.…] is configured (default: page, beside the state)",
+        default=None,
+    )
+
+
+@plugin
+class SourceSettings:
+    """What every `[watch.NAME]` has, whatever its type."""
+
+    type: str = option("which watcher: see `mediaagent plugins`")
+    to: tuple[str, ...] | None = option("names of the targets (default: all of them)", default=None)
+    existing: Literal["ignore", "post"] = option(
+        "what to do with files that lie there when the source is first started", default="ignore"
+    )
+    timezone: ZoneInfo | None = option(
+        "the time zone of times in file names, and of captions (default: the machine's)", default=None
+    )
+    title: str | None = option("template of the title (default: the watcher's)", default=None)
+    body: str | None = option("template of the text under it (default: the watcher's)", default=None)
+    tags: tuple[str, ...] | None = option('tags, without "#"; templates too (default: the watcher\'s)', default=None)
+    access: Literal["public", "members", "private"] | None = option(
+        "who may see the posts (default: the watcher's)", default=None
+    )
+    enrich: tuple[Any, ...] | None = option(
+        'enrichers in their order: [{type = "best_frame", keep = 2}]; [] for none (default: the watcher\'s)',
+        default=None,
+    )
+    give_up: timedelta = option(
+        "a file that does not become whole in this time is listed as incomplete, once", default=timedelta(hours=1)
+    )
+
+
+@plugin
+class TargetSettings:
+    """What every `[upload.NAME]` has, whatever its type."""
+
+    type: str = option("which uploader: see `mediaagent plugins`")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One `[watch.NAME]` or `[upload.NAME]`: the common part, and the plug-in's own."""
+
+    name: str
+    common: Any
+    own: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A whole agent.toml."""
+
+    path: Path
+    agent: AgentSettings
+    sources: Mapping[str, Table] = field(default_factory=dict)
+    targets: Mapping[str, Table] = field(default_factory=dict)
+    lines: Lines = field(default_factory=lambda: Lines(""))
+
+    @property
+    def base(self) -> Path:
+        """Relative paths start here."""
+        return self.path.parent
+
+
+_HEADER = re.compile(r"^\s*\[\s*([^\[\]#]+?)\s*\]\s*(#.*)?$")
+_KEY = re.compile(r"""^\s*([A-Za-z0-9_-]+|"[^"]*"|'[^']*')\s*(\.\s*[^=]+?)?\s*=""")
+
+
+class Lines:
+    """In which line of a TOML text a table or a key stands. (tomllib does not tell.)"""
+
+    def __init__(self, text: str) -> None:
+        self._lines: dict[str, int] = {}
+        table = ""
+        for number, line in enumerate(text.splitlines(), 1):
+            if header := _HEADER.match(line):
+                table = re.sub(r"[\s\"']", "", header[1])
+                self._lines.setdefault(table, number)
+            elif key := _KEY.match(line):
+                name = key[1].strip("\"'")
+                self._lines.setdefault(f"{table}.{name}" if table else name, number)
+
+    def of(self, where: str) -> int | None:
+        """The line of `watch.garden.event_gap`, or of the nearest table around it."""
+        while where:
+            if where in self._lines:
+                return self._lines[where]
+            where = where.rpartition(".")[0]
+        return None
+
+    def place(self, problem: Problem, file: Path) -> Problem:
+        """The same problem with its line in front."""
+        line = self.of(problem.where)
+        shown = f"{file}:{line}" if line else str(file)
+        text = f"[{problem.where}]" if problem.where and "." not in problem.where else problem.where
+        where = f"{shown}: {text}" if text else shown
+        return Problem(where=where, what=problem.what, todo=problem.todo, severity=problem.severity)
+
+
+def read(path: Path) -> tuple[Settings | None, list[Problem]]:
+    """The settings, as far as they can be read, and everything that is wrong with them. Never raises."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        todo = "name another with --config or MEDIAAGENT_CONFIG, or write one with `mediaagent init`"
+        return None, [Problem(where=str(path), what="there is no such file", todo=todo)]
+    except (OSError, UnicodeDecodeError) as error:
+        return None, [Problem(where=str(path), what=f"can't be read: {error}")]
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        todo = 'texts stand in quotes, tables in brackets: path = "/var/lib/motion"'
+        return None, [Problem(where=str(path), what=f"is not TOML: {error}", todo=todo)]
+    lines = Lines(text)
+    settings, problems = _interpret(path.absolute(), document, lines)
+    return settings, [lines.place(problem, path) for problem in problems]
+
+
+def load(path: Path) -> Settings:
+    """The settings. Raises ConfigError with every problem."""
+    settings, problems = read(path)
+    if settings is None or problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _interpret(path: Path, document: dict[str, Any], lines: Lines) -> tuple[Settings | None, list[Problem]]:
+    base = path.parent
+    problems = [
+        Problem(where=name, what="there is no such table", todo=did_you_mean(name, ("agent", "watch", "upload")))
+        for name in document
+        if name not in ("agent", "watch", "upload")
+    ]
+    agent, wrong = build(AgentSettings, _table(document, "agent", problems), where="agent", base=base)
+    problems += wrong
+    sources = _tables(document, "watch", SourceSettings, base, problems)
+    targets = _tables(document, "upload", TargetSettings, base, problems)
+    for name, source in sources.items():
+        for target in source.common.to or ():
+            if target not in _table(document, "upload", []):
+                todo = did_you_mean(target, targets)
+                problems.append(Problem(where=f"watch.{name}.to", what=f"there is no [upload.{target}]", todo=todo))
+    if not document.get("watch"):
+        todo = "add one: [watch.garden] with type and path; `mediaagent init` writes an example"
+        problems.append(Problem(where="", what="nothing is watched: there is no [watch.NAME]", todo=todo))
+    return Settings(path, agent or AgentSettings(), sources, targets, lines), problems
+
+
+def _table(document: Mapping[str, Any], name: str, problems: list[Problem]) -> Mapping[str, Any]:
+    found = document.get(name, {})
+    if isinstance(found, dict):
+        return found
+    problems.append(Problem(where=name, what=f"is {found!r}, not a table", todo=f"write [{name}] in a line of its own"))
+    return {}
+
+
+def _tables(
+    document: Mapping[str, Any], kind: str, common: type[Any], base: Path, problems: list[Problem]
+) -> dict[str, Table]:
+    shared = {field_.name for field_ in fields(common)}
+    found = {}
+    for name, table in _table(document, kind, problems).items():
+        if not isinstance(table, dict):
+            problems.append(
+                Problem(where=f"{kind}.{name}", what="is not a table", todo=f"write [{kind}.NAME] above it")
+            )
+            continue
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+            todo = "letters, digits, - and _, at most 64"
+            problems.append(Problem(where=f"{kind}.{name}", what=f"{name!r} can't be a name", todo=todo))
+        own = {key: value for key, value in table.items() if key not in shared}
+        built, wrong = build(
+            common, {key: value for key, value in table.items() if key in shared}, where=f"{kind}.{name}", base=base
+        )
+        problems += wrong
+        if built is not None:
+            found[name] = Table(name, built, own)
+    return found

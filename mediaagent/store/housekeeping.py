@@ -1,0 +1,70 @@
+"""Lets go of what nobody needs any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from mediaagent.rules import retention
+from mediaagent.store.codec import epoch
+from mediaagent.store.database import Database
+from mediaagent.store.ledger import SqliteLedger
+from mediaagent.store.spool import DiskSpool
+
+__all__ = ["Housekeeping"]
+
+_BATCH = 500
+
+
+class Housekeeping:
+    """Copies of events that are done, notes of files that are gone, steps of long ago."""
+
+    def __init__(self, database: Database, spool: DiskSpool, ledger: SqliteLedger, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._spool = spool
+        self._ledger = ledger
+        self._now = now
+
+    def tidy(self) -> None:
+        """An hour's or a day's worth of cleaning; each call does a bounded amount."""
+        self.release(retention.COPIES)
+        self._ledger.forget_gone(self._now() - retention.GONE_FILES)
+        with self._database.transaction() as connection:
+            connection.execute(
+                "DELETE FROM history WHERE id IN (SELECT id FROM history WHERE at < ? ORDER BY id LIMIT 5000)",
+                (epoch(self._now() - retention.HISTORY),),
+            )
+
+    def release(self, after: timedelta) -> int:
+        """Removes the copies of events that were done that long ago. Returns how many events."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT id FROM events WHERE released = 0 AND closed_at <= ? AND state IN ('prepared', 'dismissed')"
+                " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.id"
+                "   AND (deliveries.state NOT IN ('delivered', 'dropped') OR verify_at IS NOT NULL))"
+                " ORDER BY closed_at LIMIT ?",
+                (epoch(self._now() - after), _BATCH),
+            ).fetchall()
+        for row in rows:
+            self._release(row["id"])
+        return len(rows)
+
+    def _release(self, event: int) -> None:
+        # Written down first: a copy that stays behind is found at the next start, a missing one would be a lie.
+        with self._database.transaction() as connection:
+            parts = [
+                row["id"] for row in connection.execute("SELECT id FROM parts WHERE event = ?", (event,)).fetchall()
+            ]
+            connection.execute("UPDATE parts SET released = 1 WHERE event = ?", (event,))
+            connection.execute("UPDATE events SET released = 1 WHERE id = ?", (event,))
+        home = self._spool.folder_path
+        self._spool.release(path for path in (home / "events").glob(f"{event}-r*"))
+        self._spool.release(path for path in (home / "parts" / part for part in parts) if path.exists())
+
+    def sweep(self) -> None:
+        """At a start: copies that were let go but not yet removed when the agent was killed."""
+        with self._database.reading() as connection:
+            for folder in list((self._spool.folder_path / "parts").iterdir()):
+                row = connection.execute("SELECT released FROM parts WHERE id = ?", (folder.name,)).fetchone()
+                if row and row["released"]:
+                    self._spool.release([folder])

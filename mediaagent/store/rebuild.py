@@ -1,0 +1,44 @@
+"""Makes a lost database again from what lies in the spool."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from mediaagent.model import Event
+from mediaagent.store.codec import dumps, epoch
+from mediaagent.store.database import Database
+from mediaagent.store.ledger import SqliteLedger
+from mediaagent.store.spool import DiskSpool
+
+__all__ = ["rebuild"]
+
+
+def rebuild(database: Database, spool: DiskSpool, ledger: SqliteLedger) -> None:
+    """Every part in the spool is a part again, every event an event again.
+
+    Where an event's posts went is not in the spool, so each of its deliveries will be in doubt: the target is asked
+    before anything is posted. Events are prepared anew, from the same parts.
+    """
+    ledger.keep(part for part, _ in spool.notes())
+    with database.transaction() as connection:
+        for event in spool.events():
+            _take_up(connection, event)
+
+
+def _take_up(connection: sqlite3.Connection, event: Event) -> None:
+    """The event with its parts, as open parts of a closed event that the next pass addresses again."""
+    known = connection.execute(
+        "SELECT id FROM events WHERE source = ? AND key = ?", (event.source, event.key)
+    ).fetchone()
+    when = epoch(event.happened_at)
+    if known:
+        connection.execute("UPDATE events SET revision = ? WHERE id = ?", (event.revision, known["id"]))
+        identity = known["id"]
+    else:
+        cursor = connection.execute(
+            "INSERT INTO events (id, source, key, kind, happened_at, facts, revision, state, closed_at, prepare_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 'new', 0, 0)",
+            (event.id, event.source, event.key, event.kind, when, dumps(dict(event.facts)), event.revision),
+        )
+        identity = int(cursor.lastrowid or 0)
+    connection.executemany("UPDATE parts SET event = ? WHERE id = ?", [(identity, part.id) for part in event.parts])

@@ -1,0 +1,178 @@
+"""The state folder as a whole: who owns it, who the agent is, and its memory, mended where it was lost.
+
+::
+
+    state/
+      agent.lock   held by the one agent that owns the folder
+      agent.json   the agent's id, and since when each folder is watched
+      outbox.db    the memory (SQLite, WAL)
+      spool/       our copies
+      page/        the page, when no target is configured
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from mediaagent.errors import StateError
+from mediaagent.store.codec import epoch
+from mediaagent.store.database import Damaged, Database
+from mediaagent.store.deliveries import SqliteDeliveries
+from mediaagent.store.ledger import SqliteLedger
+from mediaagent.store.outbox import SqliteOutbox
+from mediaagent.store.rebuild import rebuild
+from mediaagent.store.safely import write_durably
+from mediaagent.store.spool import DiskSpool
+
+__all__ = ["StateFolder"]
+
+
+class _AgentNote(msgspec.Struct):
+    """agent.json."""
+
+    id: str
+    machine: str
+    since: dict[str, datetime] = {}  # noqa: RUF012 - msgspec copies it
+
+
+class StateFolder:
+    """Opens the state folder for its one owner. Raises StateError with what to do."""
+
+    def __init__(self, folder: Path, spool_limit: int, now: Callable[[], datetime]) -> None:
+        self.folder = folder
+        self._now = now
+        self._lock = _own(folder)
+        try:
+            self._open(spool_limit)
+        except OSError as error:
+            raise StateError(f"{folder} can't be used: {error.strerror}") from error
+
+    def _open(self, spool_limit: int) -> None:
+        self.note, fresh = self._identify()
+        path = self.folder / "outbox.db"
+        self.lost = "" if path.exists() or fresh else f"{path} was gone"
+        try:
+            self.database = Database(path)
+        except Damaged as damaged:
+            self.lost = f"{_set_aside(path)} was damaged ({damaged})"
+            self.database = Database(path)
+        self.spool = DiskSpool(self.folder / "spool", spool_limit)
+        spool = self.spool.folder_path
+        self.ledger = SqliteLedger(self.database, spool, self._now)
+        self.outbox = SqliteOutbox(self.database, spool, self.note.id, self._now)
+        self.deliveries = SqliteDeliveries(self.database, spool, self._now)
+        if self.lost:
+            self.database.set_meta("rebuilt_at", str(epoch(self._now())))
+            rebuild(self.database, self.spool, self.ledger)
+        self.deliveries.recover()
+
+    def _identify(self) -> tuple[_AgentNote, bool]:
+        """Who we are; a copied state folder on another machine becomes somebody else."""
+        path, machine = self.folder / "agent.json", _machine()
+        try:
+            note = msgspec.json.decode(path.read_bytes(), type=_AgentNote)
+        except FileNotFoundError:
+            return self._save(_AgentNote(secrets.token_hex(16), machine)), True
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise StateError(f"{path} can't be read ({error}): restore it, or name another state folder") from error
+        if note.machine != machine:
+            self._save(_AgentNote(secrets.token_hex(16), machine, note.since))
+            return msgspec.json.decode(path.read_bytes(), type=_AgentNote), False
+        return note, False
+
+    def _save(self, note: _AgentNote) -> _AgentNote:
+        write_durably(self.folder / "agent.json", msgspec.json.encode(note))
+        return note
+
+    # --- ports: Baselines ---------------------------------------------------------------------------------------------
+
+    def begun(self, source: str, root: Path) -> datetime | None:
+        name = f"{source}:{os.fsencode(root).hex()}"
+        if self.database.get_meta(f"baseline:{name}"):
+            return None
+        if name not in self.note.since:
+            self.note.since[name] = self._now()
+            self._save(self.note)
+        return self.note.since[name]
+
+    def complete(self, source: str, root: Path) -> None:
+        self.database.set_meta(f"baseline:{source}:{os.fsencode(root).hex()}", "complete")
+
+    # --- troubles -----------------------------------------------------------------------------------------------------
+
+    def trouble(self, where: str, what: str) -> None:
+        """Something the owner should know until it is over (""); shown by `queue` and `check`."""
+        name = f"trouble:{where}"
+        found = self.database.get_meta(name) or ""
+        if found == what:
+            return
+        with self.database.transaction() as connection:
+            if what:
+                connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, what))
+            else:
+                connection.execute("DELETE FROM meta WHERE name = ?", (name,))
+
+    def clear_troubles(self) -> None:
+        with self.database.transaction() as connection:
+            connection.execute("DELETE FROM meta WHERE name LIKE 'trouble:%'")
+
+    def close(self) -> None:
+        self.database.close()
+        os.close(self._lock)
+
+
+def _own(folder: Path) -> int:
+    """The lock, held until the process ends, however it ends."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        todo = "name a folder that this user may write, with state in [agent]"
+        raise StateError(f"the state folder {folder} can't be used: {error.strerror}; {todo}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        if error.errno not in (errno.EAGAIN, errno.EACCES):
+            raise
+        raise StateError(
+            f"another mediaagent{_holder(folder)} is running on {folder}: stop that one first, "
+            "or give this one a state folder of its own"
+        ) from error
+    with suppress(OSError):
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock
+
+
+def _holder(folder: Path) -> str:
+    with suppress(OSError, ValueError):
+        return f" (process {int((folder / 'agent.lock').read_text())})"
+    return ""
+
+
+def _machine() -> str:
+    """A digest of what the system says of this machine; the raw id is not for other programs' files."""
+    for path in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
+        with suppress(OSError):
+            return hashlib.sha256(b"mediaagent" + path.read_bytes().strip()).hexdigest()[:32]
+    return ""
+
+
+def _set_aside(path: Path) -> Path:
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    return aside

@@ -1,0 +1,161 @@
+"""The JSON that a Known 1.6.2 site shows, with the keys and kinds that were recorded."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import Any
+from urllib.parse import quote
+
+from tests.doubles import known_pictures as pictures
+from tests.doubles.known_http import Request
+from tests.doubles.known_site import SEARCH_PAGE, Site, StoredPost, User
+
+WARNING = (
+    "Warning: Access credentials were sent over a non-secured connection! "
+    "To disable this warning set disable_cleartext_warning in your config.ini"
+)
+
+
+def messages(request: Request, *texts: Any) -> list[dict[str, Any]]:
+    """What went wrong; over plain http with credentials always headed by the warning."""
+    told: list[Any] = list(texts)
+    if "x-known-username" in request.headers and "x-known-signature" in request.headers and not request.secure:
+        told.insert(0, WARNING)
+    return [{"message": text, "message_type": "alert-danger"} for text in told]
+
+
+def person(site: Site, user: User) -> dict[str, Any]:
+    return {
+        "id": user.id,
+        "uuid": site.uuid(user),
+        "content": "",
+        "formattedContent": "",
+        "displayName": user.name or user.handle,
+        "objectType": "person",
+        "url": f"{site.url}/profile/{user.handle}",
+        "image": {"url": f"{site.url}/gfx/users/default-04.png"},
+    }
+
+
+def permalink(site: Site, post: StoredPost) -> str:
+    return f"{site.url}/{post.created.year}/{quote(post.slug)}"
+
+
+def thing(site: Site, post: StoredPost) -> dict[str, Any]:
+    """One post as `object` or as an item of a list."""
+    html = re.sub(r"\s*<span hidden>.*?</span>", "", post.body) if site.hides_spans else post.body
+    value: dict[str, Any] = {
+        "id": post.id,
+        "uuid": site.uuid(post),
+        "content": re.sub(r"<[A-Za-z/!][^>]*>", "", html),
+        "formattedContent": f"\n<p>{html}</p>\n" if html else "",
+        "displayName": post.title or ("Untitled" if post.kind == "image" else post.body),
+        "objectType": post.kind,
+        "published": post.created.isoformat(timespec="seconds"),
+        "updated": post.updated.isoformat(timespec="seconds"),
+        "url": permalink(site, post),
+        "actor": person(site, post.owner),
+    }
+    if post.tags:
+        value["tags"] = post.tags
+    if post.files:
+        value["attachments"] = [
+            {
+                "filename": file.name,
+                "url": f"{site.url}/file/{file.id}/{quote(file.name)}",
+                "mime-type": file.media_type,
+                "length": len(file.content),
+            }
+            for file in post.files
+        ]
+    if post.kind == "image":
+        value["thumbnails"] = _thumbnails(site, post)
+    return value
+
+
+def _thumbnails(site: Site, post: StoredPost) -> Any:
+    levels: dict[str, dict[str, Any]] = {}
+    for file in post.files:
+        for level in pictures.thumbnails(file.media_type, file.width, file.height):
+            levels.setdefault(level, {})[file.name] = {"url": f"{site.url}/file/{secrets.token_hex(16)}/thumb.jpg"}
+    return levels or []
+
+
+def post_page(site: Site, request: Request, reader: User | None, post: StoredPost) -> dict[str, Any]:
+    value = {
+        "object": thing(site, post),
+        "user": person(site, post.owner),
+        "title": post.title or post.body,
+        "description": post.body,
+        "messages": messages(request),
+    }
+    return value | ({"csrf": [_csrf(f"{site.url}/annotation/post")]} if reader else {})
+
+
+def list_page(site: Site, request: Request, reader: User | None, category: str) -> dict[str, Any]:
+    query = request.query.get("q", "")
+    offset = int(request.query.get("offset", "0"))
+    kind = {"photos": "image", "statusupdates": "note"}.get(category, "")
+    hits = site.search(reader, query, kind)
+    page = hits[offset : offset + SEARCH_PAGE]
+    value: dict[str, Any] = {
+        "items": [thing(site, post) for post in page],
+        "contentTypes": _content_types(site) if reader else False,
+        "offset": offset,
+        "count": len(hits),
+        "subject": query,
+        "content": [category],
+        "title": "A site",
+        "description": "A social website powered by Known",
+        "messages": messages(request),
+    }
+    if page:
+        value["object"] = thing(site, page[-1])
+    if page or not reader:
+        value["user"] = person(site, site.users[0])
+    if page and reader:
+        value["csrf"] = [_csrf(f"{site.url}/annotation/post")]
+    return value
+
+
+def edit_page(site: Site, request: Request, reader: User, kind: str) -> dict[str, Any]:
+    fresh = StoredPost(kind="image" if kind == "photo" else "note", owner=reader)
+    blank = thing(site, fresh) | {"id": "", "uuid": False, "url": f"{site.url}/{kind}/edit/"}
+    if kind == "status":
+        blank |= {"displayName": {}}
+    value = {
+        "object": blank,
+        "formFields": {"body": {"type": "richtext", "id": "body"}, "access": {"id": "access-control-id-acl"}},
+        "services": [],
+        "content_type": fresh.kind,
+        "posseLinks": [],
+        "csrf": [_csrf(f"/{kind}/edit")],
+        "title": "Edit",
+        "messages": messages(request),
+    }
+    if kind == "photo":
+        upload = {"type": "file", "name": "photo[]", "id": "photo-1", "accept": "image/*"}
+        value |= {"hide-existing": True, "hide-delete": True, "label": "Description"}
+        value["formFields"] |= {"photo[]": [upload]}  # type: ignore[operator]
+    return value
+
+
+def _csrf(action: str) -> dict[str, Any]:
+    return {"tid": "tid" + secrets.token_hex(16), "action": action, "time": int(time.time()), "token": "0" * 64}
+
+
+def _content_types(site: Site) -> dict[str, Any]:
+    return {
+        str(number): {
+            "entity_class": f"IdnoPlugins\\{kind}\\{kind}",
+            "handler_class": "Idno\\Common\\ContentType",
+            "title": kind,
+            "indieWebContentType": [kind.lower()],
+            "createable": True,
+            "category_title": kind,
+            "editUrl": f"{site.url}/{kind.lower()}/edit",
+        }
+        for number, kind in enumerate(("Status", "Photo"))
+    }

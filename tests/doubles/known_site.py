@@ -1,0 +1,147 @@
+"""What a Known 1.6.2 site remembers: users, posts, files; who may see what, and what the search finds."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+import threading
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from tests.doubles.known_http import Request
+
+
+@dataclass
+class User:
+    handle: str
+    key: str
+    email: str = ""
+    name: str = ""
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+@dataclass
+class StoredFile:
+    name: str
+    media_type: str
+    content: bytes
+    width: int = 0
+    height: int = 0
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
+
+
+@dataclass
+class StoredPost:
+    kind: str  # "image", "note"
+    owner: User
+    title: str = ""
+    body: str = ""
+    tags: str | list[str] = ""
+    access: str = "PUBLIC"
+    slug: str = ""
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    updated: datetime = field(default_factory=lambda: datetime.now(UTC))
+    files: list[StoredFile] = field(default_factory=list)
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def names(self) -> list[str]:
+        return [file.name for file in self.files]
+
+
+@dataclass
+class Limits:
+    """PHP's and nginx's, in bytes."""
+
+    upload_max_filesize: int = 1_000_000_000
+    post_max_size: int = 1_000_000_000
+    client_max_body_size: int = 1_000_000_000
+
+
+STOCK = Limits(2 * 2**20, 8 * 2**20, 20 * 2**20)
+SEARCH_PAGE = 10
+
+
+@dataclass
+class Site:
+    """The memory of one site. Hold `lock` while reading or changing it."""
+
+    users: list[User]
+    url: str = ""  # as configured; may differ from the address used
+    limits: Limits = field(default_factory=Limits)
+    plugins: set[str] = field(default_factory=lambda: {"status", "photo"})
+    three_byte_database: bool = True
+    hides_spans: bool = False  # some filter on the site takes our hidden marks out
+    posts: list[StoredPost] = field(default_factory=list)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def signed_in(self, request: Request) -> User | None:
+        """The user who signed this request; None for a stranger."""
+        name, given = request.headers.get("x-known-username", ""), request.headers.get("x-known-signature", "")
+        for user in self.users:
+            if name.lower() in (user.handle, user.email.lower()):
+                digest = hmac.new(user.key.encode(), request.target.encode("latin-1"), hashlib.sha256).digest()
+                return user if hmac.compare_digest(base64.b64encode(digest).decode(), given) else None
+        return None
+
+    def uuid(self, user_or_post: User | StoredPost) -> str:
+        return f"{self.url}/view/{user_or_post.id}"
+
+    def sees(self, reader: User | None, post: StoredPost) -> bool:
+        if post.access == "SITE":
+            return reader is not None
+        return post.access == "PUBLIC" or (reader is post.owner and post.access == self.uuid(post.owner))
+
+    def by_id(self, post_id: str) -> StoredPost | None:
+        return next((post for post in self.posts if post.id == post_id), None)
+
+    def by_slug(self, slug: str) -> StoredPost | None:
+        return next((post for post in self.posts if post.slug == slug), None)
+
+    def file(self, file_id: str) -> StoredFile | None:
+        return next((file for post in self.posts for file in post.files if file.id == file_id), None)
+
+    def add(self, post: StoredPost, *, race: bool = False) -> None:
+        """Takes a post in, under a slug of its own; with `race` under the slug that another one has already."""
+        slug = _slug(post.title or ("untitled" if post.kind == "image" else post.body))
+        taken, wanted, number = {other.slug for other in self.posts}, slug, 0
+        while slug in taken and not race:
+            number += 1
+            slug = f"{wanted}-{number}"
+        post.slug = slug
+        self.posts.append(post)
+
+    def search(self, reader: User | None, query: str, kind: str = "") -> list[StoredPost]:
+        """Newest first, as the lists have them."""
+        hits = [post for post in self.posts if self.sees(reader, post) and kind in ("", post.kind)]
+        if query:
+            hits = [post for post in hits if _matches(query, post)]
+        return sorted(hits, key=lambda post: post.created.replace(microsecond=0), reverse=True)
+
+
+def _slug(title: str) -> str:
+    plain = re.sub(r"<[A-Za-z/][^>]*>", "", title.strip()).lower()
+    plain = re.sub(r"[^\w\- ]", "", plain)
+    return "-".join(re.split(r" +", plain)[:10])[:235]
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", re.sub(r"<!--.*?-->|<[A-Za-z/][^>]*>", " ", text, flags=re.DOTALL).lower())
+
+
+def _matches(query: str, post: StoredPost) -> bool:
+    """Up to five characters by LIKE, else MySQL's boolean full text, in which a hyphen means "not"."""
+    text = f"{post.title} {post.body} {post.tags if isinstance(post.tags, str) else ''}"
+    if len(query) <= 5:
+        return query.lower() in text.lower()
+    words, terms = set(_words(text)), query.lower().replace("#", "").split()
+    if any("-" in term for term in terms):
+        return False
+    wanted = [term for term in terms if term.startswith("+")]
+    if wanted:
+        return all(term.lstrip("+") in words for term in wanted)
+    return any(term in words for term in terms)

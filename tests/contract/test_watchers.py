@@ -1,0 +1,102 @@
+"""The watchers that come along keep the watchers' contract."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from mediaagent.api import Watcher
+from mediaagent.builtin.watchers.folder import Folder
+from mediaagent.builtin.watchers.motion import Motion
+from tests.contract.watcher_contract import WatcherContract
+
+PASSING = (".hidden.jpg", "cam/.trash/01-20261123030801-03.jpg", ".pureftpd-upload.6b03b5e9", ".in.a.jpg.", "a_tmp.jpg")
+
+
+class TestMotionsDefaultNames(WatcherContract):
+    watched = (
+        "cam1/01-20261123030801.mkv",
+        "cam1/01-20261123030801-03.jpg",
+        "cam1/01-20261123030802-00.jpg",
+        "cam2/01-20261123030801-03.jpg",
+        "cam1/1234-20261123040000-00.webp",
+        "01-20261123030801-03.jpg",
+    )
+    ignored = (
+        "cam1/lastsnap.jpg",
+        "cam1/04-20261123030801-snapshot.jpg",
+        "cam1/20261123-timelapse.mpg",
+        "cam1/01-20261123030801-03m.jpg",
+        "cam1/01-20261123030801-03r.jpg",
+        "cam1/01-20261123030801m.mkv",
+        "cam1/movie.mp4.thumb",
+        "cam1/-00.jpg",
+        "notes.txt",
+        *PASSING,
+    )
+
+    def watcher(self, root: Path) -> Watcher:
+        return Motion(path=root)
+
+
+class TestDebiansNames(WatcherContract):
+    watched = ("1-01-20261123030801.mkv", "20261123030801-03.jpg", "20261123030802-00.jpg")
+    ignored = ("20261123030802-00m.jpg", "1-01-20261123030801m.mkv", *PASSING)
+
+    def watcher(self, root: Path) -> Watcher:
+        return Motion(path=root)
+
+
+class TestMotionEyesNames(WatcherContract):
+    watched = ("Camera1/2026-11-23/03-23-06.mp4", "Camera1/2026-11-23/03-23-06.jpg", "Camera1/2026-11-24/03-23-06.jpg")
+    ignored = ("Camera1/2026-11-23/03-23-06.mp4.thumb", *PASSING)
+
+    def watcher(self, root: Path) -> Watcher:
+        return Motion(path=root, event_gap=timedelta(0))
+
+
+class TestNamesWithoutATime(WatcherContract):
+    watched = ("garden/01-00.jpg", "garden/01-01.jpg", "gate/01-01.jpg")
+    ignored = ("01-20261123030801-03.jpg", *PASSING)
+
+    def watcher(self, root: Path) -> Watcher:
+        return Motion(path=root, pattern="%C/%v-%q")
+
+
+class TestSnapshots(WatcherContract):
+    watched = ("04-20261123030801-snapshot.jpg", "04-20261123030821-snapshot.jpg", "04-20261123030821-00.jpg")
+    ignored = ("lastsnap.jpg", *PASSING)
+
+    def watcher(self, root: Path) -> Watcher:
+        return Motion(path=root, snapshots="post")
+
+
+class TestReolink(WatcherContract):
+    watched = (
+        "2026/11/23/Front_01_20261123032900.mp4",
+        "2026/11/23/Front_01_20261123032900.jpg",
+        "D_02_20261123032900.jpg",
+    )
+    ignored = ("01-20261123030801-03.jpg", "Front_01.jpg", *PASSING)
+
+    def watcher(self, root: Path) -> Watcher:
+        return Motion(path=root, preset="reolink")
+
+
+class TestHikvision(WatcherContract):
+    watched = (
+        "192.168.1.64_01_20261123032900123_MOTION_DETECTION.jpg",
+        "192.168.1.64_01_20261123032900623_MOTION_DETECTION.jpg",
+    )
+    ignored = ("192.168.1.64_01_20261123032900.jpg", *PASSING)
+
+    def watcher(self, root: Path) -> Watcher:
+        return Motion(path=root, preset="hikvision")
+
+
+class TestFolder(WatcherContract):
+    watched = ("a.jpg", "b/c.wav", "b/-report.pdf", "ä.mp4")
+    ignored = PASSING
+
+    def watcher(self, root: Path) -> Watcher:
+        return Folder(path=root)

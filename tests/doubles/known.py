@@ -40,7 +40,7 @@ class KnownDouble:
     def __init__(self, *, port: int = 0, url: str = "", limits: Limits | None = None, **site: Any) -> None:
         users = [
             User("birdcam", BIRDCAM_KEY, "birdcam@example.org", "Bird Cam"),
-            User("pbx", PBX_KEY, "pbx@example.org", "Telephone"),
+            User("pbx", PBX_KEY, "pbx@example.org", "PBX"),
         ]
         self.faults: list[Fault] = []
         self.requests: list[Request] = []

@@ -81,7 +81,7 @@ class Request:
         elif media_type.startswith("application/json"):
             self.fields = {name: str(value) for name, value in json.loads(body or b"{}").items()}
         else:
-            for name, value in parse_qsl(body.decode("utf-8", "surrogateescape"), keep_blank_values=True):
+            for name, value in parse_qsl(body.decode(), keep_blank_values=True, errors="surrogateescape"):
                 self._add(name, value)
 
     def _add(self, name: str, value: str) -> None:

@@ -77,7 +77,7 @@ def thing(site: Site, post: StoredPost) -> dict[str, Any]:
 
 def _thumbnails(site: Site, post: StoredPost) -> Any:
     levels: dict[str, dict[str, Any]] = {}
-    for file in post.files:
+    for file in post.files + post.detached:
         for level in pictures.thumbnails(file.media_type, file.width, file.height):
             levels.setdefault(level, {})[file.name] = {"url": f"{site.url}/file/{secrets.token_hex(16)}/thumb.jpg"}
     return levels or []
@@ -86,7 +86,7 @@ def _thumbnails(site: Site, post: StoredPost) -> Any:
 def post_page(site: Site, request: Request, reader: User | None, post: StoredPost) -> dict[str, Any]:
     value = {
         "object": thing(site, post),
-        "user": person(site, post.owner),
+        "user": person(site, reader or post.owner),
         "title": post.title or post.body,
         "description": post.body,
         "messages": messages(request),
@@ -94,11 +94,13 @@ def post_page(site: Site, request: Request, reader: User | None, post: StoredPos
     return value | ({"csrf": [_csrf(f"{site.url}/annotation/post")]} if reader else {})
 
 
-def list_page(site: Site, request: Request, reader: User | None, category: str) -> dict[str, Any]:
-    query = request.query.get("q", "")
+def list_page(
+    site: Site, request: Request, reader: User | None, category: str = "all", tag: str = ""
+) -> dict[str, Any]:
+    query = f"#{tag}" if tag else request.query.get("q", "")
     offset = int(request.query.get("offset", "0"))
     kind = {"photos": "image", "statusupdates": "note"}.get(category, "")
-    hits = site.search(reader, query, kind)
+    hits = site.tagged(reader, tag) if tag else site.search(reader, query, kind)
     page = hits[offset : offset + SEARCH_PAGE]
     value: dict[str, Any] = {
         "items": [thing(site, post) for post in page],
@@ -135,6 +137,8 @@ def edit_page(site: Site, request: Request, reader: User, kind: str) -> dict[str
         "title": "Edit",
         "messages": messages(request),
     }
+    if kind == "status":
+        value |= {"url": None, "tags": None}
     if kind == "photo":
         upload = {"type": "file", "name": "photo[]", "id": "photo-1", "accept": "image/*"}
         value |= {"hide-existing": True, "hide-delete": True, "label": "Description"}

@@ -59,8 +59,7 @@ class Page:
             return self._shown(value)
         tag = re.fullmatch(r"/tag/(\w+)", path)
         if tag:
-            self.request.target = f"/tag/{tag[1]}?q={tag[1]}&_t=json"
-            return self._shown(shown.list_page(self.site, self.request, self.user, "all"))
+            return self._shown(shown.list_page(self.site, self.request, self.user, tag=tag[1]))
         return self._one(path)
 
     def _one(self, path: str) -> Reply:
@@ -201,6 +200,7 @@ class Page:
     def _detach(self, post_id: str, file_id: str) -> Reply:
         post = self.site.by_id(post_id)
         if post and post.owner is self.user:
+            post.detached += [file for file in post.files if file.id == file_id]
             post.files = [file for file in post.files if file.id != file_id]
         return self._location(self.site.url + "/")
 
@@ -238,4 +238,5 @@ def _picture(file: Upload) -> StoredFile:
     kind, width, height = measured
     if "." not in name:
         name += {"image/jpeg": ".jpg", "image/png": ".png", "image/gif": ".gif", "image/webp": ".webp"}.get(kind, "")
-    return StoredFile(name, kind, pictures.stored(file.content, kind), width, height)
+    shown_as = file.media_type if kind in ("image/bmp", "image/tiff") else kind
+    return StoredFile(name, shown_as, pictures.stored(file.content, kind), width, height)

@@ -46,6 +46,7 @@ class StoredPost:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     updated: datetime = field(default_factory=lambda: datetime.now(UTC))
     files: list[StoredFile] = field(default_factory=list)
+    detached: list[StoredFile] = field(default_factory=list)  # gone, but their thumbnails are not
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
@@ -120,7 +121,16 @@ class Site:
         hits = [post for post in self.posts if self.sees(reader, post) and kind in ("", post.kind)]
         if query:
             hits = [post for post in hits if _matches(query, post)]
-        return sorted(hits, key=lambda post: post.created.replace(microsecond=0), reverse=True)
+        return _newest_first(hits)
+
+    def tagged(self, reader: User | None, tag: str) -> list[StoredPost]:
+        """The posts with a hashtag."""
+        wanted = re.compile(rf"#{re.escape(tag)}\b", re.IGNORECASE)
+        return [post for post in self.search(reader, "") if wanted.search(_text(post))]
+
+
+def _newest_first(posts: list[StoredPost]) -> list[StoredPost]:
+    return sorted(posts, key=lambda post: post.created.replace(microsecond=0), reverse=True)
 
 
 def _slug(title: str) -> str:
@@ -129,13 +139,18 @@ def _slug(title: str) -> str:
     return "-".join(re.split(r" +", plain)[:10])[:235]
 
 
+def _text(post: StoredPost) -> str:
+    """What is searched; tags that came as `tags[]` are not."""
+    return f"{post.title} {post.body} {post.tags if isinstance(post.tags, str) else ''}"
+
+
 def _words(text: str) -> list[str]:
     return re.findall(r"\w+", re.sub(r"<!--.*?-->|<[A-Za-z/][^>]*>", " ", text, flags=re.DOTALL).lower())
 
 
 def _matches(query: str, post: StoredPost) -> bool:
     """Up to five characters by LIKE, else MySQL's boolean full text, in which a hyphen means "not"."""
-    text = f"{post.title} {post.body} {post.tags if isinstance(post.tags, str) else ''}"
+    text = _text(post)
     if len(query) <= 5:
         return query.lower() in text.lower()
     words, terms = set(_words(text)), query.lower().replace("#", "").split()

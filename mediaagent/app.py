@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,18 @@ from mediaagent.model import Defaults, Problem
 from mediaagent.options import build, options_of, to_table
 from mediaagent.ports import Lookout, SelfChecks
 from mediaagent.rules import caption
-from mediaagent.settings import Settings, SourceSettings, Table
+from mediaagent.settings import Settings, SourceSettings, Table, TargetSettings
 from mediaagent.store.housekeeping import Housekeeping
 from mediaagent.store.state import StateFolder
 
 __all__ = ["Agent", "Plan", "make_agent", "make_lookout", "make_workbench", "plan"]
 
+#: What a plug-in's table holds beside its own options.
+_BESIDE = {
+    "watcher": [each.name for each in options_of(SourceSettings)],
+    "enricher": ["type"],
+    "uploader": [each.name for each in options_of(TargetSettings)],
+}
 _BARE = Defaults(title="{{ label }}, {{ date }} {{ time }}")
 
 
@@ -61,14 +66,8 @@ def _targets(settings: Settings) -> Mapping[str, Table]:
     if settings.targets:
         return settings.targets
     folder = settings.agent.page or settings.agent.state / "page"
-    common, _ = build(_common_of_targets(), {"type": "page"}, where="", base=settings.base)
+    common, _ = build(TargetSettings, {"type": "page"}, where="", base=settings.base)
     return {"page": Table("page", common, {"path": str(folder)})}
-
-
-def _common_of_targets() -> type[Any]:
-    from mediaagent.settings import TargetSettings
-
-    return TargetSettings
 
 
 def _make(
@@ -79,7 +78,7 @@ def _make(
     except PluginError as error:
         problems.append(Problem(where=f"{where}.type", what=str(error)))
         return None
-    made, wrong = build(cls, own, where=where, base=settings.base)
+    made, wrong = build(cls, own, where=where, base=settings.base, beside=_BESIDE[kind])
     problems += wrong
     return made
 
@@ -91,39 +90,34 @@ def _source(
     where = f"watch.{name}"
     own = dict(table.own)
     try:
-        declared = {each.name for each in options_of(registry.find("watcher", common.type))}
-    except PluginError:
-        declared = set()
-    if common.timezone is not None and "timezone" in declared:
+        cls = registry.find("watcher", common.type)
+    except PluginError as error:
+        problems.append(Problem(where=f"{where}.type", what=str(error)))
+        return None
+    if common.timezone is not None and "timezone" in {each.name for each in options_of(cls)}:
         own["timezone"] = str(common.timezone)  # a common key that the watcher wants to know too
     watcher = _make("watcher", where, common.type, own, settings, problems)
-    if watcher is None:
-        return None
-    defaults: Defaults = getattr(watcher, "defaults", _BARE)
+    defaults: Defaults = getattr(cls, "defaults", _BARE)
     source = Source(
         name=name,
-        watcher=watcher,
+        watcher=watcher,  # None: its options are wrong, and what follows is looked at all the same
         targets=common.to if common.to is not None else targets,
         title=_given(common.title, defaults.title),
         body=_given(common.body, defaults.body),
         tags=_given(common.tags, defaults.tags),
         access=_given(common.access, defaults.access),
-        zone=_zone(common.timezone),
+        zone=common.timezone,
         steps=_steps(where, common, defaults, settings, problems),
         existing=common.existing,
         give_up=common.give_up,
         reopen=defaults.reopen,
     )
     problems += _template_problems(where, source, defaults)
-    return source
+    return source if watcher is not None else None
 
 
 def _given(value: Any, default: Any) -> Any:
     return default if value is None else value
-
-
-def _zone(zone: tzinfo | None) -> tzinfo | None:
-    return zone
 
 
 def _steps(

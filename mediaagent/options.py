@@ -136,8 +136,13 @@ def options_of(cls: type[Any]) -> list[Option]:
     return found
 
 
-def build(cls: type[Any], table: Mapping[str, Any], *, where: str, base: Path) -> tuple[Any | None, list[Problem]]:
-    """A plug-in from its TOML table, or every problem of that table. `where` names it in messages."""
+def build(
+    cls: type[Any], table: Mapping[str, Any], *, where: str, base: Path, beside: Iterable[str] = ()
+) -> tuple[Any | None, list[Problem]]:
+    """A plug-in from its TOML table, or every problem of that table. `where` names it in messages.
+
+    `beside`: names that the table may hold too, which are somebody else's; a mistyped one may have been meant.
+    """
     problems: list[Problem] = []
     values: dict[str, Any] = {}
     known = {declared.name: declared for declared in options_of(cls)}
@@ -147,7 +152,9 @@ def build(cls: type[Any], table: Mapping[str, Any], *, where: str, base: Path) -
     for name in table:
         if name not in known:
             problems.append(
-                Problem(where=f"{where}.{name}", what="there is no such option", todo=did_you_mean(name, known))
+                Problem(
+                    where=f"{where}.{name}", what="there is no such option", todo=did_you_mean(name, {*known, *beside})
+                )
             )
     for name, declared in known.items():
         if name not in table:

@@ -122,7 +122,7 @@ class Settings:
         return self.path.parent
 
 
-_HEADER = re.compile(r"^\s*\[\s*([^\[\]#]+?)\s*\]\s*(#.*)?$")
+_HEADER = re.compile(r"^\s*\[{1,2}\s*([^\[\]#]+?)\s*\]{1,2}\s*(#.*)?$")
 _KEY = re.compile(r"""^\s*([A-Za-z0-9_-]+|"[^"]*"|'[^']*')\s*(\.\s*[^=]+?)?\s*=""")
 
 
@@ -139,6 +139,12 @@ class Lines:
             elif key := _KEY.match(line):
                 name = key[1].strip("\"'")
                 self._lines.setdefault(f"{table}.{name}" if table else name, number)
+
+    def rename(self, written: str, meant: str) -> None:
+        """Lines of the table `written` are found under the name that was meant, too."""
+        for where, number in list(self._lines.items()):
+            if where == written or where.startswith(written + "."):
+                self._lines.setdefault(meant + where[len(written) :], number)
 
     def of(self, where: str) -> int | None:
         """The line of `watch.garden.event_gap`, or of the nearest table around it."""
@@ -169,8 +175,7 @@ def read(path: Path) -> tuple[Settings | None, list[Problem]]:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        todo = 'texts stand in quotes, tables in brackets: path = "/var/lib/motion"'
-        return None, [Problem(where=str(path), what=f"is not TOML: {error}", todo=todo)]
+        return None, [_no_toml(path, text, str(error))]
     lines = Lines(text)
     settings, problems = _interpret(path.absolute(), document, lines)
     return settings, [lines.place(problem, path) for problem in problems]
@@ -184,26 +189,65 @@ def load(path: Path) -> Settings:
     return settings
 
 
-def _interpret(path: Path, document: dict[str, Any], lines: Lines) -> tuple[Settings | None, list[Problem]]:
+_TABLES = {"agent": AgentSettings, "watch": SourceSettings, "upload": TargetSettings}
+
+
+def _no_toml(path: Path, text: str, error: str) -> Problem:
+    """Where the text stops being TOML, with what usually is the reason."""
+    place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)", error)
+    line = int(place[1]) if place and place[1] else text.count("\n") + 1
+    what = error.replace(place[0], "") if place else error
+    return Problem(
+        where=f"{path}:{line}",
+        what=f"this is not TOML: {what[:1].lower()}{what[1:]}",
+        todo='texts stand in quotes, tables in brackets: path = "/var/lib/motion"; each key stands once in its table',
+    )
+
+
+def _interpret(path: Path, document: dict[str, Any], lines: Lines) -> tuple[Settings, list[Problem]]:
     base = path.parent
-    problems = [
-        Problem(where=name, what="there is no such table", todo=did_you_mean(name, ("agent", "watch", "upload")))
-        for name in document
-        if name not in ("agent", "watch", "upload")
-    ]
-    agent, wrong = build(AgentSettings, _table(document, "agent", problems), where="agent", base=base)
+    document, problems = _meant(document, lines)
+    agent, wrong = _as_far_as_possible(AgentSettings, _table(document, "agent", problems), "agent", base)
     problems += wrong
-    sources = _tables(document, "watch", SourceSettings, base, problems)
-    targets = _tables(document, "upload", TargetSettings, base, problems)
+    sources = _tables(document, "watch", base, problems)
+    targets = _tables(document, "upload", base, problems)
+    written = _table(document, "upload", [])
     for name, source in sources.items():
         for target in source.common.to or ():
-            if target not in _table(document, "upload", []):
-                todo = did_you_mean(target, targets)
+            if target not in written:
+                todo = did_you_mean(target, written) if written else "there is no [upload.…] at all: leave `to` out"
                 problems.append(Problem(where=f"watch.{name}.to", what=f"there is no [upload.{target}]", todo=todo))
     if not document.get("watch"):
         todo = "add one: [watch.garden] with type and path; `mediaagent init` writes an example"
         problems.append(Problem(where="", what="nothing is watched: there is no [watch.NAME]", todo=todo))
     return Settings(path, agent or AgentSettings(), sources, targets, lines), problems
+
+
+def _meant(document: Mapping[str, Any], lines: Lines) -> tuple[dict[str, Any], list[Problem]]:
+    """The document with mistyped tables where they belong, so that one mistake doesn't look like many."""
+    meant: dict[str, Any] = {name: document[name] for name in _TABLES if name in document}
+    problems = []
+    for name, value in document.items():
+        if name in _TABLES:
+            continue
+        todo = did_you_mean(name, _TABLES)
+        problems.append(Problem(where=name, what="there is no such table", todo=todo))
+        near = todo.partition('"')[2].partition('"')[0]
+        if near and isinstance(value, dict) and isinstance(meant.get(near, {}), dict):
+            meant[near] = {**value, **meant.get(near, {})}
+            lines.rename(name, near)
+    return meant, problems
+
+
+def _as_far_as_possible(
+    cls: type[Any], table: Mapping[str, Any], where: str, base: Path
+) -> tuple[Any | None, list[Problem]]:
+    """What `build` makes; where options are wrong, with their defaults, so that the rest can be looked at as well."""
+    built, problems = build(cls, table, where=where, base=base)
+    if built is None:
+        wrong = {problem.where.removeprefix(f"{where}.") for problem in problems}
+        built, _ = build(cls, {key: value for key, value in table.items() if key not in wrong}, where=where, base=base)
+    return built, problems
 
 
 def _table(document: Mapping[str, Any], name: str, problems: list[Problem]) -> Mapping[str, Any]:
@@ -214,25 +258,23 @@ def _table(document: Mapping[str, Any], name: str, problems: list[Problem]) -> M
     return {}
 
 
-def _tables(
-    document: Mapping[str, Any], kind: str, common: type[Any], base: Path, problems: list[Problem]
-) -> dict[str, Table]:
+def _tables(document: Mapping[str, Any], kind: str, base: Path, problems: list[Problem]) -> dict[str, Table]:
+    common = _TABLES[kind]
     shared = {field_.name for field_ in fields(common)}
     found = {}
     for name, table in _table(document, kind, problems).items():
+        where = f"{kind}.{name}"
         if not isinstance(table, dict):
-            problems.append(
-                Problem(where=f"{kind}.{name}", what="is not a table", todo=f"write [{kind}.NAME] above it")
-            )
+            todo = f"a [{kind}.NAME] is a table of its own; under which name is this to stand?"
+            problems.append(Problem(where=where, what="it stands under no name", todo=todo))
             continue
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
             todo = "letters, digits, - and _, at most 64"
-            problems.append(Problem(where=f"{kind}.{name}", what=f"{name!r} can't be a name", todo=todo))
-        own = {key: value for key, value in table.items() if key not in shared}
-        built, wrong = build(
-            common, {key: value for key, value in table.items() if key in shared}, where=f"{kind}.{name}", base=base
-        )
+            problems.append(Problem(where=where, what=f"{name!r} can't be a name", todo=todo))
+        given = {key: value for key, value in table.items() if key in shared}
+        built, wrong = _as_far_as_possible(common, given, where, base)
         problems += wrong
         if built is not None:
+            own = {key: value for key, value in table.items() if key not in shared}
             found[name] = Table(name, built, own)
     return found

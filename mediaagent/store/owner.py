@@ -1,0 +1,181 @@
+"""The owner's word on deliveries: retry, drop, hold, release; beside an agent that may be running.
+
+What is being sent at this moment is left alone; each command is one transaction, with a step for `why`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mediaagent.errors import StateError
+from mediaagent.store.database import Damaged, Database
+from mediaagent.store.reading import explained
+
+__all__ = ["Done", "Owner"]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of one delivery (target "" for the event as a whole)."""
+
+    id: int
+    target: str
+    ok: bool
+    what: str
+
+
+class Owner:
+    """A short-lived writer of the database at `path`. Raises StateError."""
+
+    def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        try:
+            self._database = Database(path)
+        except Damaged as error:
+            raise StateError(f"{error}: start the agent, which rebuilds it from its copies") from error
+
+    def close(self) -> None:
+        self._database.close()
+
+    def retry(self, events: Iterable[int], target: str = "") -> list[Done]:
+        """Due now; what could not be prepared, or was dismissed by a step, is prepared again."""
+        return self._each(events, target, self._retry)
+
+    def retry_all(self, target: str = "") -> list[Done]:
+        """Everything that waits, was rejected or could not be prepared; not what its owner holds or has dropped."""
+        query = (
+            "SELECT DISTINCT e.id FROM deliveries d JOIN events e ON e.id = d.event WHERE e.state <> 'dismissed'"
+            " AND (d.state IN ('waiting', 'rejected') OR d.state = 'held' AND e.state = 'failed')"
+            " AND (? = '' OR d.target = ?) ORDER BY e.id"
+        )
+        with self._database.reading() as connection:
+            events = [row["id"] for row in connection.execute(query, (target, target)).fetchall()]
+        return [done for done in self._each(events, target, self._retry, only=("waiting", "rejected")) if done.ok]
+
+    def drop(self, events: Iterable[int], target: str = "") -> list[Done]:
+        """Never to be sent; a post that is there already stays."""
+        return self._each(events, target, self._drop)
+
+    def hold(self, events: Iterable[int], target: str = "") -> list[Done]:
+        """Not to be sent until it is released."""
+        return self._each(events, target, self._hold)
+
+    def release(self, events: Iterable[int], target: str = "") -> list[Done]:
+        """What was held is due now."""
+        return self._each(events, target, self._release)
+
+    # --- one event ----------------------------------------------------------------------------------------------------
+
+    def _each(
+        self,
+        events: Iterable[int],
+        target: str,
+        act: Callable[[sqlite3.Connection, sqlite3.Row, sqlite3.Row], Done],
+        only: tuple[str, ...] = (),
+    ) -> list[Done]:
+        done: list[Done] = []
+        try:
+            with self._database.transaction() as connection:
+                for event in events:
+                    done += self._one(connection, event, target, act, only)
+        except sqlite3.Error as error:
+            raise StateError(explained(self._database.path, error)) from error
+        return done
+
+    def _one(
+        self,
+        connection: sqlite3.Connection,
+        event: int,
+        target: str,
+        act: Callable[[sqlite3.Connection, sqlite3.Row, sqlite3.Row], Done],
+        only: tuple[str, ...],
+    ) -> list[Done]:
+        found = connection.execute("SELECT * FROM events WHERE id = ?", (event,)).fetchone()
+        if found is None:
+            return [Done(event, target, False, "there is no such event; `mediaagent queue --all` lists them")]
+        query = "SELECT * FROM deliveries WHERE event = ? AND (? = '' OR target = ?) ORDER BY target"
+        rows = connection.execute(query, (event, target, target)).fetchall()
+        if found["state"] == "failed" and only:
+            only = (*only, "held")
+        rows = [row for row in rows if not only or row["state"] in only]
+        if not rows:
+            why = f"it does not go to {target}" if target else f"it has no delivery: {found['reason'] or 'no target'}"
+            return [Done(event, target, False, why)]
+        return [act(connection, found, row) for row in rows]
+
+    def _retry(self, connection: sqlite3.Connection, event: sqlite3.Row, row: sqlite3.Row) -> Done:
+        refusal = _unfit(event, row)
+        if refusal:
+            return Done(event["id"], row["target"], False, refusal)
+        connection.execute(
+            "UPDATE deliveries SET state = 'waiting', due_at = ?, attempts = 0 WHERE id = ?", (self._now(), row["id"])
+        )
+        if event["state"] in ("failed", "dismissed"):
+            self._prepare_again(connection, event)
+            return self._told(connection, event, row, "is prepared again")
+        return self._told(connection, event, row, "is due now")
+
+    def _prepare_again(self, connection: sqlite3.Connection, event: sqlite3.Row) -> None:
+        connection.execute(
+            "UPDATE events SET state = 'new', reason = '', tries = 0, prepare_at = ? WHERE id = ?",
+            (self._now(), event["id"]),
+        )
+        connection.execute(
+            "UPDATE deliveries SET ready = 0, last_error = '',"
+            " state = CASE WHEN state = 'held' AND last_error = ? THEN 'waiting' ELSE state END WHERE event = ?",
+            (event["reason"], event["id"]),
+        )
+
+    def _drop(self, connection: sqlite3.Connection, event: sqlite3.Row, row: sqlite3.Row) -> Done:
+        if row["state"] in ("sending", "delivered", "dropped"):
+            return Done(event["id"], row["target"], False, _STANDING[row["state"]])
+        state = "delivered" if row["receipt"] else "dropped"
+        connection.execute("UPDATE deliveries SET state = ? WHERE id = ?", (state, row["id"]))
+        if event["state"] == "failed":  # nobody wants it any more, so its copies may go
+            connection.execute(
+                "UPDATE events SET state = 'dismissed', reason = 'dropped by its owner' WHERE id = ? AND NOT EXISTS"
+                " (SELECT 1 FROM deliveries WHERE event = ? AND state NOT IN ('dropped', 'delivered'))",
+                (event["id"], event["id"]),
+            )
+        what = "is dropped" if state == "dropped" else "its change is dropped; the post stays as it is"
+        return self._told(connection, event, row, what)
+
+    def _hold(self, connection: sqlite3.Connection, event: sqlite3.Row, row: sqlite3.Row) -> Done:
+        if row["state"] != "waiting":
+            return Done(event["id"], row["target"], False, _STANDING[row["state"]])
+        connection.execute("UPDATE deliveries SET state = 'held' WHERE id = ?", (row["id"],))
+        return self._told(connection, event, row, "is held")
+
+    def _release(self, connection: sqlite3.Connection, event: sqlite3.Row, row: sqlite3.Row) -> Done:
+        if row["state"] != "held":
+            return Done(event["id"], row["target"], False, f"is not held: it is {row['state']}")
+        return self._retry(connection, event, row)
+
+    def _told(self, connection: sqlite3.Connection, event: sqlite3.Row, row: sqlite3.Row, what: str) -> Done:
+        connection.execute(
+            "INSERT INTO history (at, source, event, target, what, detail) VALUES (?, ?, ?, ?, 'owner', ?)",
+            (self._now(), event["source"], event["id"], row["target"], what),
+        )
+        return Done(event["id"], row["target"], True, what)
+
+
+_STANDING = {
+    "sending": "is being sent at this moment; try again when that has ended",
+    "delivered": "is delivered already",
+    "dropped": "is dropped already",
+    "held": "is held already",
+    "rejected": "is rejected already: it is not sent until you retry it",
+}
+
+
+def _unfit(event: sqlite3.Row, row: sqlite3.Row) -> str:
+    """Why a delivery can't be tried again; "" when it can."""
+    if row["state"] in ("sending", "delivered"):
+        return _STANDING[row["state"]]
+    if event["released"]:
+        return "our copies of its files are gone, since it was done; put the file into the folder anew"
+    return ""

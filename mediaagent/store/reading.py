@@ -1,0 +1,75 @@
+"""Reads the agent's memory while the agent may be running; changes nothing, not even a file beside it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+from pathlib import Path
+
+from mediaagent.errors import StateError
+from mediaagent.store.database import VERSION
+
+__all__ = ["connect", "running"]
+
+
+def connect(path: Path) -> sqlite3.Connection | None:
+    """A connection that only reads; None when there is no memory yet. Raises StateError.
+
+    Where no agent has the file open there is no write-ahead log, and SQLite would make one even for a reader; then
+    the file is opened as one that nobody changes.
+    """
+    try:
+        if not path.exists():
+            return None
+        quiet = not path.with_name(path.name + "-wal").exists()
+        uri = f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if quiet else "")
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
+        connection.row_factory = sqlite3.Row
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+    except (sqlite3.Error, OSError) as error:
+        raise StateError(explained(path, error)) from error
+    if found > VERSION:
+        raise StateError(
+            f"{path} was written by a newer mediaagent (its version is {found}, this one knows {VERSION}): "
+            "use that one, or name another state folder"
+        )
+    return connection if found else None
+
+
+def explained(path: Path, error: Exception) -> str:
+    """What went wrong with the database, and what to do."""
+    text = str(error)
+    if isinstance(error, PermissionError) or "unable to open" in text or "readonly" in text:
+        return f"{path} can't be opened: run this as the user that the agent runs as (sudo -u USER mediaagent …)"
+    if "not a database" in text or "malformed" in text:
+        return f"{path} is damaged ({text}): start the agent, which sets it aside and rebuilds it from its copies"
+    return f"{path}: {text}"
+
+
+def running(state: Path) -> int | None:
+    """The process that owns the state folder now; None when there is none. Takes no lock, not for a moment."""
+    try:
+        pid = int((state / "agent.lock").read_text())
+    except (OSError, ValueError):
+        return None
+    return pid if _answers(state / "agent.sock") or _locks(state / "agent.lock") else None
+
+
+def _answers(address: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+        try:
+            channel.connect(os.fspath(address))
+        except OSError:
+            return False
+    return True
+
+
+def _locks(path: Path) -> bool:
+    """Whether somebody holds a lock on this file, as /proc/locks tells (proc(5)); its devices aren't always stat's."""
+    try:
+        inode = str(path.stat().st_ino)
+        lines = Path("/proc/locks").read_text().splitlines()
+    except OSError:
+        return False
+    return any(" FLOCK " in line and line.split()[5].rpartition(":")[2] == inode for line in lines if "->" not in line)

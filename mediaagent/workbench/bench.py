@@ -1,0 +1,224 @@
+"""The parent's side of the workbench: hands each file to the child, and judges what comes back.
+
+A picture that can't be decoded costs that picture its place. Trouble that is nobody's fault (no memory for a child, a
+full disk, an enricher that fails) is Deferred: the core tries again later, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mediaagent.errors import Deferred, Discarded, Rejected
+from mediaagent.model import Event, Facts, Post, PostPart
+from mediaagent.workbench import wire
+from mediaagent.workbench.judge import (
+    believed,
+    is_picture,
+    ours,
+    reason_of,
+    size_of,
+    told_of,
+    uniquely_named,
+    with_pictures,
+)
+from mediaagent.workbench.limits import Limits
+from mediaagent.workbench.process import Child, Died, Hung
+
+__all__ = ["Limits", "ProcessWorkbench"]
+
+_LONGEST_SERVICE = 1000  # requests; then a fresh child, so that no library's leak grows for ever
+
+
+class ProcessWorkbench:
+    """A Workbench in a child process, which is started when it is needed and sent away by `rest`. Thread-safe."""
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        patience: float = 30.0,
+        idle: float = 30.0,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`patience`: seconds for one picture (an enricher gets more, by the number of parts). `idle`: for `rest`."""
+        self._limits = limits or Limits()
+        self._patience, self._idle, self._steady = patience, idle, steady
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+        self._served, self._last_used, self._closed = 0, steady(), False
+
+    # --- the port -----------------------------------------------------------------------------------------------------
+
+    def facts(self, file: Path, wants: Sequence[str]) -> Facts:
+        """Of "taken_at" (ISO 8601, the camera's local time), "motion_box", "orientation", "width", "height"."""
+        with self._lock:
+            try:
+                answer = self._of_picture(wire.Facts(file, tuple(wants)))
+            except Deferred:
+                return {}
+        return answer.facts if isinstance(answer, wire.Told) else {}
+
+    def prepare(
+        self, post: Post, event: Event, steps: Sequence[tuple[str, Mapping[str, Any]]], folder: Path
+    ) -> tuple[Post, tuple[str, ...]]:
+        """The post that is sent, and notes for `why`. Raises Discarded, or Deferred when another try may do better."""
+        notes: list[str] = []
+        with self._lock:
+            post = self._proven(post, notes)
+            for step, options in steps:
+                post = self._enriched(post, event, step, options, folder, notes)
+            return self._cleaned(post, folder, notes), tuple(notes)
+
+    def shrink(self, post: Post, limit: int, folder: Path) -> Post:
+        """Every part at most `limit` bytes (0: half of the largest now). Raises Rejected, or Deferred."""
+        largest = max((size_of(part) for part in post.parts), default=0)
+        limit = limit or largest // 2
+        with self._lock:
+            parts = [self._smaller(part, limit, folder / f"small-{limit}-{n:03}") for n, part in enumerate(post.parts)]
+        return replace(post, parts=uniquely_named(parts))
+
+    def rest(self) -> None:
+        """Sends the child away when it has been idle for long enough. Never waits for work that is going on."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._child and self._steady() - self._last_used > self._idle:
+                self._dismiss()
+        finally:
+            self._lock.release()
+
+    def close(self) -> None:
+        """Ends the child at once; what is being prepared is Deferred."""
+        self._closed = True
+        if child := self._child:
+            child.kill()
+        with self._lock:
+            self._dismiss()
+
+    # --- for `check` and the tests ------------------------------------------------------------------------------------
+
+    def held(self) -> Mapping[str, str]:
+        """Starts a child. Limit -> "" where the system grants it, else why not. Raises Deferred when none starts."""
+        with self._lock:
+            return {str(limit): str(why) for limit, why in self._ready().held["held"].items()}
+
+    @property
+    def pid(self) -> int:
+        """Of the child; 0 when there is none."""
+        child = self._child
+        return child.pid if child and child.alive else 0
+
+    # --- steps --------------------------------------------------------------------------------------------------------
+
+    def _proven(self, post: Post, notes: list[str]) -> Post:
+        parts, reasons = [], []
+        for part in post.parts:
+            if not is_picture(part):
+                parts.append(replace(part, size=size_of(part)))
+                continue
+            answer = self._of_picture(wire.Prove(part.file))
+            if isinstance(answer, wire.Told):
+                parts.append(replace(part, size=size_of(part), facts={**part.facts, **answer.facts}))
+            else:
+                reasons.append(f"{part.name} left out: it does not decode ({reason_of(answer)})")
+        notes += reasons
+        return with_pictures(post, parts, reasons)
+
+    def _enriched(
+        self, post: Post, event: Event, step: str, options: Mapping[str, Any], folder: Path, notes: list[str]
+    ) -> Post:
+        request = wire.Enrich(step, options, wire.Draft.of(post), event, folder)
+        try:
+            answer = self._ask(request, self._patience * (1 + len(post.parts) / 20))
+        except (Died, Hung) as error:
+            raise Deferred(f"enricher {step} failed: {error}") from None
+        if isinstance(answer, wire.Discard):
+            raise Discarded(answer.reason)
+        if not isinstance(answer, wire.Enriched):
+            raise Deferred(f"enricher {step} failed: {reason_of(answer)}")
+        better = believed(answer.draft.post(), post, event, folder, step)
+        notes += told_of(step, post, better)
+        return better
+
+    def _cleaned(self, post: Post, folder: Path, notes: list[str]) -> Post:
+        parts, reasons = [], []
+        for number, part in enumerate(post.parts, 1):
+            if not is_picture(part):
+                parts.append(part)
+                continue
+            answer = self._of_picture(wire.Clean(part, folder / f"sent-{number:03}"))
+            if isinstance(answer, wire.Cleaned):
+                parts.append(ours(answer.part, part, folder))
+            else:
+                reasons.append(f"{part.name} left out: its metadata can't be removed ({reason_of(answer)})")
+        notes += reasons
+        return with_pictures(post, list(uniquely_named(parts)), reasons)
+
+    def _smaller(self, part: PostPart, limit: int, target: Path) -> PostPart:
+        if size_of(part) <= limit:
+            return part
+        if not is_picture(part):
+            raise Rejected(
+                f"{part.name} has {size_of(part)} bytes, more than {limit}, and only pictures can be made smaller"
+            )
+        answer = self._of_picture(wire.Shrink(part, limit, target))
+        if not isinstance(answer, wire.Cleaned):
+            raise Rejected(f"{part.name} can't be made as small as {limit} bytes: {reason_of(answer)}")
+        return ours(answer.part, part, target.parent)
+
+    # --- the child ----------------------------------------------------------------------------------------------------
+
+    def _of_picture(self, request: wire.Request) -> wire.Answer:
+        """One picture's turn. A child that dies gets one successor: the first may have fallen to another's greed for
+        memory. Raises Deferred for what is not the picture's fault."""
+        reason = ""
+        for _ in range(2):
+            try:
+                answer = self._ask(request, self._patience)
+            except Hung:
+                return wire.Refused(f"the decoder hung: no answer within {self._patience:g} s")
+            except Died as error:
+                reason = f"the decoder crashed: {error}"
+                continue
+            if isinstance(answer, wire.Failed):
+                raise Deferred(f"the workbench could not work: {answer.reason}")
+            return answer
+        return wire.Refused(reason)
+
+    def _ask(self, request: wire.Request, patience: float) -> wire.Answer:
+        child = self._ready()
+        try:
+            return child.ask(request, patience)
+        except (Died, Hung):
+            self._dismiss()
+            if self._closed:
+                raise Deferred("the agent is stopping") from None
+            raise
+        finally:
+            self._last_used = self._steady()
+
+    def _ready(self) -> Child:
+        if self._closed:
+            raise Deferred("the agent is stopping")
+        if self._child and (not self._child.alive or self._served >= _LONGEST_SERVICE):
+            self._dismiss()
+        if self._child is None:
+            try:
+                self._child, self._served = Child(self._limits), 0
+            except (Died, Hung, OSError) as error:
+                raise Deferred(f"the workbench's child process does not start: {error}") from None
+        if self._closed:  # while it started
+            self._dismiss()
+            raise Deferred("the agent is stopping")
+        self._served += 1
+        return self._child
+
+    def _dismiss(self) -> None:
+        if self._child:
+            self._child.end()
+        self._child = None

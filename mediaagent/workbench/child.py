@@ -1,0 +1,135 @@
+"""The child's loop: reads a request, does it, answers; ends when its parent does.
+
+Run as `python -m mediaagent.workbench.child`. The socket to the parent is its standard input; its only argument is its
+limits, as JSON.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from mediaagent.errors import Discarded
+from mediaagent.workbench import exif, wire
+from mediaagent.workbench.limits import Limits, apply
+
+__all__ = ["main"]
+
+_LARGEST_FILE = 512 << 20  # of a picture; it is read as a whole
+
+
+def main() -> None:
+    """Applies the limits, says which of them hold, then serves until the parent hangs up."""
+    parent = socket.socket(fileno=os.dup(0))
+    _leave_the_terminal()
+    held = apply(msgspec.json.decode(sys.argv[1].encode(), type=Limits))
+    parent.sendall(wire.encode(wire.Told({"held": held})))
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(parent, requests), daemon=True).start()
+    while True:
+        parent.sendall(wire.encode(_answer(requests.get())))
+
+
+def _leave_the_terminal() -> None:
+    """Nothing that a library prints may look like an answer; a signal to the whole service is the parent's affair."""
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    faulthandler.enable()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    with suppress(OSError):
+        os.nice(5)
+
+
+def _listen(parent: socket.socket, requests: queue.SimpleQueue[bytes]) -> None:
+    """A thread of its own, so that the parent's end is noticed in the middle of the work, too."""
+    with parent.makefile("rb") as stream:
+        while len(head := stream.read(4)) == 4:
+            requests.put(stream.read(int.from_bytes(head, "big")))
+    os._exit(0)
+
+
+def _answer(data: bytes) -> wire.Answer:
+    request = wire.decode_request(data)
+    try:
+        return _do(request)
+    except Discarded as error:
+        return wire.Discard(str(error))
+    except MemoryError:
+        reason = "it takes more memory than it may have"
+        return wire.Failed(reason) if isinstance(request, wire.Enrich) else wire.Refused(reason)
+    except Exception as error:  # a plug-in's turn, or a file that isn't there: whatever it is, it is the reason
+        bad = type(error).__name__ == "BadPicture"
+        return wire.Refused(str(error)) if bad else wire.Failed(f"{type(error).__name__}: {error}")
+
+
+def _do(request: wire.Request) -> wire.Answer:
+    if isinstance(request, wire.Facts):
+        told = exif.told(_read(request.file))  # without OpenCV
+        return wire.Told({name: told[name] for name in request.wants if name in told})
+    if isinstance(request, wire.Enrich):
+        return _enrich(request)
+    from mediaagent.workbench import pictures
+
+    if isinstance(request, wire.Prove):
+        return wire.Told(pictures.prove(_read(request.file)))
+    data = _read(request.part.file)
+    if isinstance(request, wire.Clean):
+        written, media_type, ending = pictures.clean(data)
+    else:
+        written, media_type, ending = pictures.smaller(data, request.limit), "image/jpeg", ".jpg"
+    file = request.target.with_name(request.target.name + ending)
+    _write(file, written)
+    name = request.part.name
+    if media_type != request.part.media_type:
+        name = str(Path(name).with_suffix(ending))
+    return wire.Cleaned(replace(request.part, file=file, name=name, media_type=media_type, size=len(written)))
+
+
+def _enrich(request: wire.Enrich) -> wire.Answer:
+    from mediaagent.options import build
+    from mediaagent.registry import find
+
+    where = f"enricher {request.step}"
+    enricher, problems = build(find("enricher", request.step), request.options, where=where, base=Path("/"))
+    if enricher is None:
+        return wire.Failed("; ".join(str(problem) for problem in problems))
+    return wire.Enriched(wire.Draft.of(enricher.enrich(request.draft.post(), request.event, request.folder)))
+
+
+def _read(file: Path) -> bytes:
+    with open(file, "rb") as stream:
+        data = stream.read(_LARGEST_FILE + 1)
+    if len(data) > _LARGEST_FILE:
+        raise MemoryError
+    return data
+
+
+def _write(file: Path, data: bytes) -> None:
+    """As a temporary file first, then on disk before its name is: the post that names it is durable, too."""
+    temporary = file.with_name(file.name + ".tmp")
+    with open(temporary, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""Decodes pictures for proof, turns them upright, writes them anew or smaller.
+
+Runs in the child only: it imports OpenCV.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import cv2
+import numpy as np
+
+from mediaagent.workbench.containers import chunks_of_png, dimensions, kind_of
+from mediaagent.workbench.exif import exif_of, told
+from mediaagent.workbench.metadata import colour_profile, with_colour_profile, without_metadata
+
+__all__ = ["MOST_PIXELS", "BadPicture", "clean", "prove", "smaller"]
+
+MOST_PIXELS = 100_000_000
+_QUALITY = 92
+
+cv2.setNumThreads(1)  # pictures come one after the other, and the machine has other work
+
+Pixels = np.ndarray[Any, np.dtype[Any]]
+
+
+class BadPicture(Exception):
+    """This picture can't be used; the message says why."""
+
+
+def prove(data: bytes) -> dict[str, Any]:
+    """Decodes the whole picture. What it tells of itself: width, height, and where EXIF knows: motion_box, taken_at.
+
+    Raises BadPicture."""
+    size = dimensions(data)
+    if size and size[0] * size[1] > MOST_PIXELS:
+        raise BadPicture(f"{size[0]} x {size[1]} pixels are more than the limit of {MOST_PIXELS // 1_000_000} million")
+    if kind_of(data) == "png":
+        _prove_checksums(data)
+    pixels = _decode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+    return told(data) | {"width": pixels.shape[1], "height": pixels.shape[0]}
+
+
+def clean(data: bytes) -> tuple[bytes, str, str]:
+    """The picture upright and without metadata; its media type and file-name ending. Raises BadPicture.
+
+    Not a pixel changes where the picture is upright already and of a format that browsers show; else it is written anew
+    (JPEG and WebP at quality 92)."""
+    kind, orientation = kind_of(data), exif_of(data).orientation
+    if orientation == 1:
+        try:
+            stripped = without_metadata(data)
+        except IndexError:
+            raise BadPicture("its pieces don't fit together") from None
+        if stripped is not None:
+            prove(stripped)  # what goes out was decoded just as it goes out
+            return stripped, f"image/{kind}", _ENDINGS[kind]
+    pixels = _turned(_decode(data, cv2.IMREAD_UNCHANGED), orientation)
+    if kind == "webp":
+        lossless = b"VP8L" in data[12:64]
+        return (
+            _encode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, 101 if lossless else _QUALITY]),
+            "image/webp",
+            ".webp",
+        )
+    if kind in ("png", "gif", "bmp", "tiff", "ppm"):
+        return _encode(".png", pixels, []), "image/png", ".png"
+    return _jpeg(pixels, _QUALITY, colour_profile(data)), "image/jpeg", ".jpg"
+
+
+_ENDINGS = {"jpeg": ".jpg", "png": ".png", "gif": ".gif", "webp": ".webp"}
+
+#: EXIF orientation -> what makes it upright (EXIF 2.32, 4.6.4 A)
+_TURNS: dict[int, Callable[[Pixels], Pixels]] = {
+    2: lambda pixels: cv2.flip(pixels, 1),
+    3: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_180),
+    4: lambda pixels: cv2.flip(pixels, 0),
+    5: lambda pixels: cv2.transpose(pixels),
+    6: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE),
+    7: lambda pixels: cv2.flip(cv2.transpose(pixels), -1),
+    8: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE),
+}
+
+
+def _turned(pixels: Pixels, orientation: int) -> Pixels:
+    return _TURNS[orientation](pixels) if orientation in _TURNS else pixels
+
+
+#: quality, scale: the eye forgives the first steps most
+_STEPS = [(85, 1.0), (75, 1.0), (65, 1.0), (55, 1.0)]
+_STEPS += [(75, scale) for scale in (0.75, 0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.05)]
+
+
+def smaller(data: bytes, limit: int) -> bytes:
+    """The picture as a JPEG of at most `limit` bytes: lower quality first, then fewer pixels. Raises BadPicture."""
+    pixels = _turned(_decode(data, cv2.IMREAD_UNCHANGED), exif_of(data).orientation)
+    profile = colour_profile(data)
+    for quality, scale in _STEPS:
+        width, height = (max(1, round(side * scale)) for side in (pixels.shape[1], pixels.shape[0]))
+        scaled = pixels if scale == 1 else cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+        written = _jpeg(scaled, quality, profile)
+        if len(written) <= limit:
+            return written
+    raise BadPicture(f"it can't be made smaller than {len(written)} bytes")
+
+
+# --- OpenCV, guarded --------------------------------------------------------------------------------------------------
+
+
+def _decode(data: bytes, flags: int) -> Pixels:
+    with _complaints() as complaints:
+        try:
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        except cv2.error as error:
+            raise BadPicture(f"the decoder refuses it: {str(error.err).strip() or error.code}") from None
+        except MemoryError:
+            raise BadPicture("it takes more memory than it may have") from None
+    damage = next((line for line in complaints if _is_damage(line)), "")
+    if pixels is None or damage:
+        raise BadPicture(damage or next(iter(complaints), "") or "no decoder knows it")
+    return pixels
+
+
+#: libjpeg fills what is missing with grey and only prints a warning. A few stray bytes before the end marker are how
+#: cheap webcams pad their frames: all the pixels are there.
+_DAMAGE = re.compile(r"premature end|corrupt jpeg data|bad huffman|inconsistent progression|unsupported marker", re.I)
+_STRAY = re.compile(r"(\d+) extraneous bytes before marker 0xd9", re.I)
+_FEW = 16
+
+
+def _is_damage(line: str) -> bool:
+    stray = _STRAY.search(line)
+    return _DAMAGE.search(line) is not None and not (stray and int(stray[1]) <= _FEW)
+
+
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """What C libraries print to the standard error meanwhile: the only place where libjpeg tells of damage."""
+    lines: list[str] = []
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() if not hasattr(os, "memfd_create") else _memory() as heard:
+        os.dup2(heard.fileno(), 2)
+        try:
+            yield lines
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            heard.seek(0)
+            lines += heard.read(4096).decode("utf-8", "replace").splitlines()
+
+
+def _memory() -> Any:
+    return os.fdopen(os.memfd_create("complaints"), "w+b")
+
+
+def _prove_checksums(data: bytes) -> None:
+    """Not every release of OpenCV looks at them."""
+    at = 8
+    for name, body in chunks_of_png(data):
+        at += 12 + len(body)
+        if zlib.crc32(name + body) != int.from_bytes(data[at - 4 : at], "big"):
+            raise BadPicture(f"the checksum of its {name.decode('latin-1')} chunk is wrong")
+
+
+def _jpeg(pixels: Pixels, quality: int, profile: bytes) -> bytes:
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
+    if pixels.ndim == 3 and pixels.shape[2] == 4:  # JPEG knows no transparency: on white
+        alpha = pixels[..., 3:].astype(np.float32) / 255
+        pixels = (pixels[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+    written = _encode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return with_colour_profile(written, profile)
+
+
+def _encode(ending: str, pixels: Pixels, options: list[int]) -> bytes:
+    try:
+        done, written = cv2.imencode(ending, pixels, options)
+    except cv2.error as error:
+        raise BadPicture(f"it can't be written anew: {str(error.err).strip() or error.code}") from None
+    if not done:
+        raise BadPicture(f"it can't be written anew as {ending}")
+    return bytes(written)

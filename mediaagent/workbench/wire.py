@@ -1,0 +1,211 @@
+"""What parent and child say to each other: one MessagePack message after its length in four bytes.
+
+The child has opened strangers' files, so the parent believes nothing by its form alone: an answer is decoded into these
+types or not at all, and what it may change of a post is decided in `bench`. Paths travel as the bytes they are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from mediaagent.model import Event, Link, Post, PostPart, Pre, Text, printable
+
+__all__ = [
+    "LONGEST",
+    "Answer",
+    "Clean",
+    "Cleaned",
+    "Discard",
+    "Draft",
+    "Enrich",
+    "Enriched",
+    "Facts",
+    "Failed",
+    "Prove",
+    "Refused",
+    "Request",
+    "Shrink",
+    "Told",
+    "decode_answer",
+    "decode_request",
+    "encode",
+]
+
+LONGEST = 64 << 20  # bytes of one message
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A Post on its way. Its body is in a form that says which block is which."""
+
+    kind: Literal["photo", "audio", "video", "status", "entry"]
+    title: str
+    body: list[tuple[Literal["text", "pre", "link"], str, str]]
+    tags: tuple[str, ...]
+    access: Literal["public", "members", "private"]
+    happened_at: datetime
+    parts: tuple[PostPart, ...]
+    source: str
+    key: str
+    revision: int
+
+    @classmethod
+    def of(cls, post: Post) -> Draft:
+        """A post, ready to travel."""
+        body = [_block(block) for block in post.body]
+        same = {name: getattr(post, name) for name in cls.__struct_fields__ if name != "body"}
+        return cls(body=body, **same)
+
+    def post(self) -> Post:
+        """The post again."""
+        body = tuple(_unblock(*block) for block in self.body)
+        same = {name: getattr(self, name) for name in self.__struct_fields__ if name != "body"}
+        return Post(body=body, **same)
+
+
+def _block(block: Text | Pre | Link) -> tuple[Literal["text", "pre", "link"], str, str]:
+    if isinstance(block, Link):
+        return "link", block.text, block.url
+    return ("pre" if isinstance(block, Pre) else "text"), block.text, ""
+
+
+def _unblock(kind: str, text: str, url: str) -> Text | Pre | Link:
+    if kind == "link":
+        return Link(text, url)
+    return Pre(text) if kind == "pre" else Text(text)
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+class Facts(msgspec.Struct, frozen=True, tag=True):
+    """Tell these facts of a file."""
+
+    file: Path
+    wants: tuple[str, ...]
+
+
+class Prove(msgspec.Struct, frozen=True, tag=True):
+    """Decode a picture."""
+
+    file: Path
+
+
+class Enrich(msgspec.Struct, frozen=True, tag=True):
+    """Let an enricher have its turn."""
+
+    step: str
+    options: Mapping[str, Any]
+    draft: Draft
+    event: Event
+    folder: Path
+
+
+class Clean(msgspec.Struct, frozen=True, tag=True):
+    """Write a picture upright and without metadata; `target` still lacks its ending."""
+
+    part: PostPart
+    target: Path
+
+
+class Shrink(msgspec.Struct, frozen=True, tag=True):
+    """Write a picture in at most `limit` bytes; `target` still lacks its ending."""
+
+    part: PostPart
+    limit: int
+    target: Path
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+
+class Told(msgspec.Struct, frozen=True, tag=True):
+    """Facts of a file."""
+
+    facts: dict[str, Any]
+
+
+class Enriched(msgspec.Struct, frozen=True, tag=True):
+    """The post that an enricher made."""
+
+    draft: Draft
+
+
+class Cleaned(msgspec.Struct, frozen=True, tag=True):
+    """The part as it was written."""
+
+    part: PostPart
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True):
+    """It is the picture's fault."""
+
+    reason: str
+
+
+class Discard(msgspec.Struct, frozen=True, tag=True):
+    """An enricher wants the event not to be posted."""
+
+    reason: str
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """It is nobody's fault that we know of: another time it may work."""
+
+    reason: str
+
+
+Request = Facts | Prove | Enrich | Clean | Shrink
+Answer = Told | Enriched | Cleaned | Refused | Discard | Failed
+
+
+def _from_path(value: object) -> bytes:
+    if isinstance(value, Path):
+        return os.fsencode(value)
+    raise NotImplementedError(f"{type(value).__name__} does not travel")
+
+
+def _to_path(kind: type[Any], value: object) -> object:
+    if issubclass(kind, Path) and isinstance(value, bytes):
+        return Path(os.fsdecode(value))
+    raise NotImplementedError(f"{kind.__name__} does not travel")
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_from_path)
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request, dec_hook=_to_path)
+_answers: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer, dec_hook=_to_path)
+
+
+def encode(message: Request | Answer) -> bytes:
+    """A message with its length in front. Text that no encoding holds is made printable."""
+    try:
+        data = _encoder.encode(message)
+    except UnicodeEncodeError:
+        plain = msgspec.to_builtins(message, builtin_types=(bytes, datetime), enc_hook=_from_path)
+        data = _encoder.encode(_escaped(plain))
+    return len(data).to_bytes(4, "big") + data
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if value.isascii() else "".join(printable(c) if "\ud800" <= c <= "\udfff" else c for c in value)
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_escaped(item) for item in value]
+    return value
+
+
+def decode_request(data: bytes) -> Request:
+    """Raises msgspec.DecodeError, which only a mistake of ours can cause."""
+    return _requests.decode(data)
+
+
+def decode_answer(data: bytes) -> Answer:
+    """Raises msgspec.DecodeError or ValueError for anything that is not exactly an answer."""
+    return _answers.decode(data)

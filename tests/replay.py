@@ -62,9 +62,9 @@ class Stage:
     def _content(self, name: str) -> bytes:
         if name not in self._contents:
             described = self.objects[name]
-            source = described.get("src")
+            source = described.get("src", "")
             data = (self.scenario / source).read_bytes() if source else b""
-            packed = bool(source) and source.endswith(".gz") and not described.get("raw")
+            packed = source.endswith(".gz") and not described.get("raw")
             self._contents[name] = gzip.decompress(data) if packed else data
         return self._contents[name]
 

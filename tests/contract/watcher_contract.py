@@ -33,7 +33,7 @@ __all__ = ["MOMENT", "WatcherContract", "part_of", "seen_file"]
 MOMENT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 #: Names in templates that the core itself gives.
-_GIVEN = {"label", "source", "time", "date", "happened_at"}
+_GIVEN = {"label", "source", "time", "date", "happened_at", "kind"}
 
 _ODD_NAMES = (
     "-rf.jpg",

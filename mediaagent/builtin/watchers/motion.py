@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -30,24 +29,26 @@ __all__ = ["Motion"]
 
 _TITLE = (
     "{{ label }}{% if camera %} {{ camera }}{% endif %}, {{ time }}: "
-    "{% if snapshot %}snapshot{% else %}motion"
+    "{% if kind == 'snapshot' %}snapshot{% else %}motion"
     "{% if seconds >= 120 %} for {{ seconds // 60 }} min{% elif seconds %} for {{ seconds }} s{% endif %}"
     "{% if frames > 1 %}, {{ frames }} frames{% endif %}{% endif %}"
 )
 _FACTS = {
     "camera": "the camera's folder and name below `path`; \"\" when `path` itself is the camera's",
     "number": 'the number that Motion gave the event (%v), as it stands in the names; "" when they have none',
-    "frames": "how many pictures the event has",
+    "frames": "how many pictures the event has; a name that was written anew counts once",
     "seconds": "from the first picture to the last, whole seconds",
     "movies": "names of the event's movies, below `path`",
     "started": "local time of the first picture, ISO; a second pass of the same hour in autumn ends in B",
-    "snapshot": "true for a snapshot, which is no motion",
 }
 
 _ONCE = timedelta(seconds=1)  # a picture that is opened, written and closed within 33 ms (measured)
 _REWRITTEN = timedelta(seconds=2)  # one that is rewritten within its second, or comes over a network
 _MARGIN = timedelta(seconds=1)  # names have whole seconds, so a gap may look one longer than it was
 _ENDING = timedelta(seconds=4)  # Motion closes the movie `event_gap` after the last motion, give or take; then quiet
+_REOPEN = timedelta(
+    minutes=15
+)  # a frame or movie that was held up (a slow upload, a busy disk) joins its event so long
 
 _LASTSNAP = Ignored("Motion's pointer to the newest snapshot")
 _THUMB = Ignored("motionEye's preview of a movie")
@@ -99,7 +100,7 @@ class Motion:
     )
     timezone: ZoneInfo | None = option("the zone of the times in names; default: this machine's", default=None)
 
-    defaults: ClassVar[Defaults] = Defaults(title=_TITLE, enrich=("best_frame",), facts=_FACTS)
+    defaults: ClassVar[Defaults] = Defaults(title=_TITLE, enrich=("best_frame",), facts=_FACTS, reopen=_REOPEN)
 
     def __post_init__(self) -> None:
         given = [name for name in ("pattern", "snapshot_pattern", "movie_pattern") if getattr(self, name) is not None]
@@ -183,13 +184,12 @@ class Motion:
 
     def _sighting(self, visit: Visit, now: datetime, at_once: bool) -> Sighting:
         first, last = visit.first, visit.last
-        snapshot = first.part.role == "snapshot"
         until = None if at_once and visit.pictures else self._growing_until(visit, now)
         return Sighting(
             key=visit.key,
-            kind="snapshot" if snapshot else "motion",
+            kind="snapshot" if first.part.role == "snapshot" else "motion",
             happened_at=first.at,
-            parts=_newest_of_each_name(visit.parts),
+            parts=visit.parts,
             facts={
                 "camera": first.camera,
                 "number": first.fact("number"),
@@ -197,7 +197,6 @@ class Motion:
                 "seconds": int((last.at - first.at).total_seconds()) if visit.pictures else 0,
                 "movies": sorted({moment.part.name for moment in visit.movies}),
                 "started": local_time(first.at, self.timezone),
-                "snapshot": snapshot,
             },
             growing_until=until,
             nothing="" if visit.pictures or until else "no picture",
@@ -219,10 +218,3 @@ def _claim(role: str, said: FileName, quiet: timedelta) -> Claim:
     timeless = role != "movie" and not said.at and not said.epoch
     wants = ("taken_at",) if timeless else ()
     return Claim(role=role, quiet=quiet, secure=role != "movie", identity=said.stem, wants=wants, facts=facts)
-
-
-def _newest_of_each_name(parts: Iterable[Part]) -> tuple[Part, ...]:
-    """All parts; of a name that was written anew, only the newest content has files: the others are noted only."""
-    parts = tuple(parts)
-    newest = {part.name: part for part in sorted(parts, key=lambda part: (part.seen_at, part.id))}
-    return tuple(part if newest[part.name] is part or not part.files else replace(part, files={}) for part in parts)

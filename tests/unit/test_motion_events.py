@@ -260,6 +260,13 @@ def test_movies_of_one_split_event_go_to_its_one_picture() -> None:
     assert list(map(len, found.values())) == [4]
 
 
+def test_a_movie_rather_goes_to_the_picture_after_it_than_to_one_before() -> None:
+    """Motion was started anew between the two, so both have number 01; a movie begins before its picture."""
+    names = ["01-20261123030125.mp4", "01-20261123030130-00.jpg", "01-20261123030140.mp4", "01-20261123030200-00.jpg"]
+    found = grouped(motion(), *names)
+    assert sorted(map(sorted, found.values())) == [names[:2], names[2:]]
+
+
 def test_without_numbers_a_movie_goes_to_the_nearest_picture() -> None:
     found = grouped(
         motion(),

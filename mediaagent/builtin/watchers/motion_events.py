@@ -132,7 +132,6 @@ def visits(moments: Iterable[Moment], gap: timedelta, zone: ZoneInfo | None) -> 
         else:
             lanes.setdefault(moment.lane, []).append(moment)
     found = [visit for lane in lanes.values() for run in _runs(lane, gap) for visit in _by_closed_event(run)]
-    found = _merged(found, zone, named_only=True)
     _add_movies(found, movies, gap)
     return _merged(found, zone)
 
@@ -160,21 +159,17 @@ def _by_closed_event(run: list[Moment]) -> list[Visit]:
     return list(found.values())
 
 
-def _merged(found: Iterable[Visit], zone: ZoneInfo | None, named_only: bool = False) -> list[Visit]:
+def _merged(found: Iterable[Visit], zone: ZoneInfo | None) -> list[Visit]:
     """Visits with the same key as one: a closed event may have been cut in two by a shorter gap in new settings."""
     merged: dict[str, Visit] = {}
-    unnamed = []
     for visit in found:
-        if not visit.key and named_only:
-            unnamed.append(visit)
-            continue
         first = visit.first
         visit.key = visit.key or "-".join(filter(None, (first.key(zone), first.fact("number"), first.fact("event"))))
         home = merged.setdefault(visit.key, visit)
         if home is not visit:
             home.pictures = sorted(home.pictures + visit.pictures, key=lambda one: one.order)
             home.movies = sorted(home.movies + visit.movies, key=lambda one: one.order)
-    return [*merged.values(), *unnamed]
+    return list(merged.values())
 
 
 def _add_movies(found: list[Visit], movies: Iterable[Moment], gap: timedelta) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -215,11 +216,8 @@ def run_once(agent: Agent, patience: float, told: Callable[[str], None] = lambda
     before = agent.state.deliveries.counts()
     agent.start()
     _settle(agent, time.monotonic() + patience)
-    threads = [threading.Thread(target=_drain, args=(lane,), daemon=True) for lane in agent.lanes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(max_workers=len(agent.lanes)) as pool:
+        list(pool.map(_drain, agent.lanes))  # each target in a lane of its own; a mistake of ours surfaces here
     after = agent.state.deliveries.counts()
     outcome: Counter[str] = Counter(
         delivered=after["delivered"] - before["delivered"],

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import msgspec
+
 __all__ = [
     "Absent",
     "Claim",
@@ -193,22 +195,20 @@ class Event:
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+# The blocks of a post's body are tagged, so that JSON tells them apart (dataclasses can't be).
+class Text(msgspec.Struct, frozen=True, tag="text"):
     """A run of plain text; a blank line parts paragraphs."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pre:
+class Pre(msgspec.Struct, frozen=True, tag="pre"):
     """Text whose line breaks and spaces count."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True, tag="link"):
     """A link with its text."""
 
     text: str

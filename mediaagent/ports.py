@@ -229,7 +229,8 @@ class Outbox(Protocol):
     def add(self, source: str, sighting: Sighting, targets: Sequence[str]) -> str:
         """A whole sighting becomes an event with a delivery to each target, or revises the one with its key.
 
-        Returns what was done, in a word: "new", "revised", "joined" (nothing that people would see), "nothing"."""
+        Returns what was done, in a word: "new", "revised", "joined" (nothing that people would see), "late" (it can't be
+        shown any more), "nothing"."""
 
     def unprepared(self) -> Event | None:
         """The event that has waited longest for its post to be prepared."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import timedelta
+
 from mediaagent.errors import Deferred, Rejected, TooLarge
 from mediaagent.journey.plan import Log, Target
 from mediaagent.model import Absent, Delivery, Post, Receipt, Unknown

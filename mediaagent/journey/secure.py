@@ -50,6 +50,7 @@ class Securing:
     known: set[int] = field(default_factory=set)  # marks of files that need no second look
     waiting: dict[Path, WaitingFile] = field(default_factory=dict)
     full: str = ""  # why securing is paused; "" when it is not
+    _uncommitted: list[Part] = field(default_factory=list)
 
     # --- seeing -------------------------------------------------------------------------------------------------------
 
@@ -76,7 +77,6 @@ class Securing:
             self.known.add(self.lookout.mark(file))
             return FileNote(file=file, state="baseline", reason="lay there before the source was first started")
         steady = self.clock.steady()
-        file = replace(file, first_seen=self.clock.now() - age)
         since = steady - age.total_seconds()
         due = max(since + claim.quiet.total_seconds(), steady)
         self.waiting[file.path] = WaitingFile(file=file, claim=claim, since=since, look_at=due)
@@ -113,6 +113,7 @@ class Securing:
         for start in range(0, len(due), _BATCH):
             parts: list[Part] = []
             notes: list[FileNote] = []
+            self._uncommitted = parts
             for waiting in due[start : start + _BATCH]:
                 for outcome in self._look(waiting):
                     (parts if isinstance(outcome, Part) else notes).append(outcome)  # type: ignore[arg-type]
@@ -153,9 +154,8 @@ class Securing:
             if not waiting.verdict.whole:
                 yield from self._give_up(waiting, self.clock.steady())
                 return
-            part = self.spool.secure(
-                self.source.name, self._root(waiting.file.path), waiting.file, waiting.claim, waiting.verdict
-            )
+            root = self._root(waiting.file.path)
+            part = self.spool.secure(self.source.name, root, self._dated(waiting), waiting.claim, waiting.verdict)
             self.full = ""
         except Changed:
             self._restart(waiting, self.lookout.look(waiting.file.path))
@@ -171,6 +171,11 @@ class Securing:
         else:
             yield self.finish(part, waiting.claim.wants)
             self._forget(waiting)
+
+    def _dated(self, waiting: WaitingFile) -> SeenFile:
+        """The file with the wall's time of its last change, as of now: the wall's clock may have been set since."""
+        quiet = timedelta(seconds=self.clock.steady() - waiting.since)
+        return replace(waiting.file, first_seen=self.clock.now() - quiet)
 
     def _prove(self, waiting: WaitingFile) -> Verdict:
         """Proof by structure, of the file and its companions; a file that is only noted is never opened."""
@@ -195,7 +200,10 @@ class Securing:
             with suppress(Exception):  # facts that can't be had are done without
                 part = replace(part, facts={**part.facts, **self.workbench.facts(part.file, wants)})
                 self.spool.amend(part)
-        twins = self.ledger.twins(self.source.name, part.sha256)
+        twins = [
+            *self.ledger.twins(self.source.name, part.sha256),
+            *(other for other in self._uncommitted if other.sha256 == part.sha256),
+        ]
         for twin in twins:
             if self._is_rename(twin, part):
                 self.spool.release([part.file.parent])

@@ -64,9 +64,11 @@ class SqliteDeliveries:
             connection.execute("UPDATE deliveries SET verify_at = ? WHERE verify_at > ?", (epoch(now), late))
             connection.execute("UPDATE deliveries SET attempted_at = ? WHERE attempted_at > ?", (epoch(now), late))
             connection.execute("UPDATE events SET prepare_at = ? WHERE prepare_at > ?", (epoch(now), late))
-            connection.execute(
-                "UPDATE parts SET seen_at = ? WHERE event IS NULL AND seen_at > ?", (epoch(now), epoch(now))
-            )
+            for column in ("parts SET seen_at", "events SET closed_at"):
+                connection.execute(
+                    f"UPDATE {column} = :now WHERE released = 0 AND {column.split()[-1]} > :now",  # noqa: S608
+                    {"now": epoch(now)},
+                )
         return cursor.rowcount
 
     def begin(self, target: str, *, asking_after: timedelta) -> tuple[Delivery, Post, _SavedProgress] | None:

@@ -28,6 +28,12 @@ def delivery_key(agent: str, source: str, key: str, target: str) -> str:
     return "ma_" + b32encode(digest)[:26].decode("ascii").lower()
 
 
+_WHY = {
+    "late": ": not shown, it came after the event was delivered and our copies of its other files were let go",
+    "joined": ": facts only, the post stays as it is",
+}
+
+
 class SqliteOutbox:
     """ports.Outbox in SQLite."""
 
@@ -66,7 +72,7 @@ class SqliteOutbox:
                 done = self._grow(connection, known, sighting, fresh, targets)
             connection.executemany("UPDATE parts SET event = ? WHERE id = ?", [(event, part.id) for part in fresh])
             names = ", ".join(part.name for part in fresh[:3]) + (f" and {len(fresh) - 3} more" if fresh[3:] else "")
-            self._history(connection, source, event, "event " + done, sighting.nothing or f"of {names}")
+            self._history(connection, source, event, f"event {done}", sighting.nothing or f"of {names}{_WHY.get(done, '')}")
         return done
 
     def _insert(self, connection: sqlite3.Connection, source: str, sighting: Sighting, targets: Sequence[str]) -> int:
@@ -119,7 +125,10 @@ class SqliteOutbox:
         targets: Sequence[str],
     ) -> str:
         now = epoch(self._now())
-        if sighting.nothing or known["released"] or not any(part.files for part in fresh):
+        seen = any(part.files for part in fresh) and not sighting.nothing
+        if seen and known["released"]:
+            return "late"  # our copies of the rest are gone, and a post is revised as a whole or not at all
+        if not seen:
             connection.execute("UPDATE events SET closed_at = ? WHERE id = ?", (now, known["id"]))
             return "joined"
         connection.execute(
@@ -226,7 +235,7 @@ class SqliteOutbox:
         """The wall's clock was set: every waiting time moves along, so that none comes early or never."""
         seconds = by.total_seconds()
         with self._database.transaction() as connection:
-            connection.execute("UPDATE parts SET seen_at = seen_at + ? WHERE event IS NULL", (seconds,))
+            connection.execute("UPDATE parts SET seen_at = seen_at + ? WHERE released = 0", (seconds,))
             connection.execute("UPDATE events SET prepare_at = prepare_at + ? WHERE state = 'new'", (seconds,))
             connection.execute("UPDATE events SET closed_at = closed_at + ? WHERE released = 0", (seconds,))
             connection.execute(

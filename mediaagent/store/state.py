@@ -43,7 +43,7 @@ class _AgentNote(msgspec.Struct):
 
     id: str
     machine: str
-    since: dict[str, datetime] = {}  # noqa: RUF012 - msgspec copies it
+    since: dict[str, datetime] = {}
 
 
 class StateFolder:

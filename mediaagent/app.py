@@ -17,15 +17,32 @@ from mediaagent.journey.plan import Source, Target
 from mediaagent.journey.prepare import Preparing
 from mediaagent.journey.secure import Securing
 from mediaagent.journey.watch import Watching
-from mediaagent.model import Defaults, Problem
+from mediaagent.model import Defaults, Problem, SeenFile, Verdict
 from mediaagent.options import build, options_of, to_table
 from mediaagent.ports import Lookout, SelfChecks
 from mediaagent.rules import caption
 from mediaagent.settings import Settings, SourceSettings, Table, TargetSettings
+from mediaagent.store import proof
 from mediaagent.store.housekeeping import Housekeeping
+from mediaagent.store.owner import Owner
+from mediaagent.store.queue import Queue
+from mediaagent.store.reading import running
 from mediaagent.store.state import StateFolder
 
-__all__ = ["Agent", "Plan", "make_agent", "make_lookout", "make_workbench", "plan"]
+__all__ = [
+    "Agent",
+    "Plan",
+    "agent_process",
+    "make_agent",
+    "make_lookout",
+    "make_workbench",
+    "open_owner",
+    "open_queue",
+    "plan",
+    "prove",
+    "self_checks",
+    "state_database",
+]
 
 #: What a plug-in's table holds beside its own options.
 _BESIDE = {
@@ -96,7 +113,7 @@ def _source(
         return None
     if common.timezone is not None and "timezone" in {each.name for each in options_of(cls)}:
         own["timezone"] = str(common.timezone)  # a common key that the watcher wants to know too
-    watcher = _make("watcher", where, common.type, own, settings, problems)
+    watcher: Any = _make("watcher", where, common.type, own, settings, problems)
     defaults: Defaults = getattr(cls, "defaults", _BARE)
     source = Source(
         name=name,
@@ -267,5 +284,25 @@ def make_agent(settings: Settings, log: Any = None) -> Agent:
 
 
 def state_database(settings: Settings) -> Path:
-    """The file that read-only commands open."""
+    """The file that the commands open beside a running agent."""
     return settings.agent.state / "outbox.db"
+
+
+def open_queue(settings: Settings) -> Queue:
+    """The outbox, to be read. Raises StateError."""
+    return Queue(state_database(settings))
+
+
+def open_owner(settings: Settings) -> Owner:
+    """The outbox, for its owner's commands. Raises StateError."""
+    return Owner(state_database(settings))
+
+
+def agent_process(settings: Settings) -> int | None:
+    """The process that runs on these settings' state folder, if any."""
+    return running(settings.agent.state)
+
+
+def prove(root: Path, file: SeenFile) -> Verdict:
+    """Whether a file is whole, as the spool would tell. Raises Unsecured."""
+    return proof.prove(root, file)

@@ -149,7 +149,7 @@ class Queue:
         found = {}
         for state in STATES:
             query, values = _query(state, "", "")
-            ((number,),) = self._rows(f"SELECT count(*) FROM ({query})", values) or [(0,)]  # noqa: S608
+            number = sum(row[0] for row in self._rows(f"SELECT count(*) FROM ({query})", values))  # noqa: S608
             if number:
                 found[state] = number
         return found

@@ -1,0 +1,116 @@
+"""The command line: one small module a command, imported when it is asked for.
+
+Exit codes, the same everywhere: 0 done, 1 something waits, 2 usage or settings or state can't be used, 3 something was
+rejected; 130 after Ctrl-C, as shells have it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from contextlib import suppress
+from importlib import import_module
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+import click
+
+import mediaagent
+from mediaagent.cli.home import Home
+from mediaagent.errors import ConfigError, MediaAgentError
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS = ("run", "demo", "init", "check", "scan", "preview", "queue", "why", "config", "plugins")
+
+_INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    """The commands, and what their errors come to."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"mediaagent.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from mediaagent.options import did_you_mean
+
+            ctx.fail(f"there is no command {args[0]!r}; {did_you_mean(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Runs one command and ends the process with its code."""
+        _write_anything()
+        sys.exit(_guarded(lambda: super(_Commands, self).main(*args, **{**extra, "standalone_mode": False})))
+
+
+def _guarded(body: Any) -> int:
+    from mediaagent.cli import output
+
+    try:
+        return int(body() or 0)
+    except click.Abort:
+        return _INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except ConfigError as error:
+        output.show_problems(error.problems)
+        return 2
+    except MediaAgentError as error:
+        output.tell(str(error))
+        return 2
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # `mediaagent queue | head`: who listens no more has heard enough
+            _hush()
+            return 0
+        if error.filename is None:
+            return output.show_bug(error)
+        output.tell(f"{output.printable(error.filename)}: {error.strerror}")
+        return 2
+    except Exception as error:  # a mistake of ours
+        return output.show_bug(error)
+
+
+def _write_anything() -> None:
+    """A terminal that can't show a character gets it escaped, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _hush() -> None:
+    """Nothing more is written, at the end of the process neither."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--config", type=click.Path(path_type=Path), envvar="MEDIAAGENT_CONFIG", help="The settings: agent.toml.")
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="What is logged at the least."
+)
+@click.option("--log-format", type=click.Choice(["auto", "plain", "json"]), default="auto", show_default=True)
+@click.version_option(mediaagent.__version__, prog_name="mediaagent")
+@click.pass_context
+def main(context: click.Context, config: Path | None, log_level: str | None, log_format: str) -> None:
+    """Posts what cameras, phone systems and test runs leave behind: once, whole, with a reason for everything.
+
+    Settings are read from --config, else MEDIAAGENT_CONFIG, else ./agent.toml, ~/.config/mediaagent/agent.toml or
+    /etc/mediaagent/agent.toml.
+
+    Exit codes: 0 done, 1 something waits, 2 usage, settings or state, 3 something was rejected.
+    """
+    context.obj = Home(config, log_level, log_format)

@@ -1,0 +1,138 @@
+"""What commands write: lines, tables, JSON, problems; fit for any terminal and any file name."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+import mediaagent
+from mediaagent.model import Problem, printable
+from mediaagent.options import convert
+
+__all__ = [
+    "ago",
+    "duration",
+    "local",
+    "printable",
+    "progress",
+    "say",
+    "say_json",
+    "show_bug",
+    "show_problems",
+    "table",
+    "tell",
+    "when",
+]
+
+
+def say(text: str = "") -> None:
+    """A line for the reader, or the next program."""
+    click.echo(text, file=sys.stdout)
+
+
+def tell(text: str) -> None:
+    """A line for the one at the keyboard only."""
+    click.echo(text, file=sys.stderr)
+
+
+def say_json(document: Any) -> None:
+    """One JSON document, in ASCII: no terminal can spoil it."""
+    say(json.dumps(document, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return when(value)
+    return printable(value)
+
+
+def when(moment: datetime | None) -> str | None:
+    """For JSON: local time with its offset."""
+    return moment.astimezone().isoformat(timespec="seconds") if moment else None
+
+
+def local(moment: datetime) -> str:
+    """For people: local time, without a year that is this one anyway."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def ago(span: timedelta) -> str:
+    """A span in one unit: "12 s", "3 min", "2 h", "5 d"."""
+    seconds = abs(span.total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size * 2:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def show_problems(problems: Iterable[Problem]) -> None:
+    """Each with its place and what to do."""
+    for problem in problems:
+        tell(("warning: " if problem.severity == "warning" else "") + str(problem))
+
+
+def show_bug(error: BaseException) -> int:
+    """A report that is ready to paste; settings and keys are not in it."""
+    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    tell("This is a mistake in mediaagent, and not yours. Please report it with the lines below.\n")
+    tell(f"mediaagent {mediaagent.__version__}, Python {platform.python_version()}, {platform.platform()}")
+    tell(f"command: {printable(command)}\n")
+    tell("".join(traceback.format_exception(error)).rstrip())
+    return 2
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None = None) -> Iterator[str]:
+    """Lines of a table; where it is too wide, the last column is cut, on a terminal only."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in [list(head), *cells]) for column in range(len(head))]
+    limit = width or (shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000)
+    for row in [list(head), *cells]:
+        line = "  ".join(cell.ljust(widths[column]) for column, cell in enumerate(row)).rstrip()
+        yield line if len(line) <= limit else line[: max(limit - 3, 20)] + "..."
+
+
+@contextmanager
+def progress(what: str) -> Iterator[None]:
+    """Says that it goes on, on a terminal, from the first second on."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    ended = threading.Event()
+    thread = threading.Thread(target=_count, args=(what, ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _count(what: str, ended: threading.Event) -> None:
+    started, width = time.monotonic(), 0
+    while not ended.wait(1.0):
+        line = f"{what}: {time.monotonic() - started:.0f} s"
+        width = len(line)
+        sys.stderr.write(f"\r{line}")
+        sys.stderr.flush()
+    if width:
+        sys.stderr.write(f"\r{' ' * width}\r")
+
+
+def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
+    """A click callback: "30s" as a timedelta."""
+    try:
+        return None if value is None else convert(value, timedelta, Path())
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None

@@ -1,0 +1,93 @@
+"""`mediaagent run`: the agent in the foreground, for ever or once."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from datetime import timedelta
+
+import click
+
+from mediaagent.cli import output
+from mediaagent.cli.home import Home
+
+
+@click.command("run", help="Watch and post, in the foreground, until Ctrl-C or SIGTERM.")
+@click.option("--once", is_flag=True, help="Take what is there, deliver it, and end.")
+@click.option(
+    "--patience", callback=output.duration, help="With --once: wait so long for what is still growing. [default: 30s]"
+)
+@click.option("--json", "as_json", is_flag=True, help="The outcome as JSON.")
+@click.pass_obj
+def command(home: Home, once: bool, patience: timedelta | None, as_json: bool) -> int:
+    if patience is not None and not once:
+        raise click.UsageError("--patience goes with --once")
+    if once:
+        return _once(home, patience if patience is not None else timedelta(seconds=30), as_json)
+    return _service(home, as_json)
+
+
+def _service(home: Home, as_json: bool) -> int:
+    from mediaagent import app, daemon
+
+    made = home.plan()
+    log = home.log("info")
+    agent = app.make_agent(made.settings, log)
+    try:
+        before = agent.state.deliveries.counts()
+        daemon.Service(agent, log).run()
+        after = agent.state.deliveries.counts()
+    finally:
+        agent.close()
+    outcome = Counter(
+        delivered=after["delivered"] - before["delivered"],
+        waiting=after["waiting"] + after["sending"],
+        rejected=max(after["rejected"] - before["rejected"], 0),
+    )
+    if as_json:
+        output.say_json(dict(outcome))
+    return 0
+
+
+def _once(home: Home, patience: timedelta, as_json: bool) -> int:
+    from mediaagent import app, daemon
+
+    made = home.plan()
+    log = home.log("warning" if sys.stderr.isatty() else "info")
+    leftovers: list[str] = []
+    agent = app.make_agent(made.settings, log)
+    try:
+        with output.progress("taking and delivering what is there"):
+            outcome = daemon.run_once(agent, patience.total_seconds(), leftovers.append)
+    finally:
+        agent.close()
+    _report(outcome, leftovers, as_json)
+    return exit_code(outcome)
+
+
+def exit_code(outcome: Counter[str]) -> int:
+    """3 when something was rejected, else 1 when something waits (what could not be prepared waits too), else 0."""
+    if outcome["rejected"]:
+        return 3
+    return 1 if outcome["waiting"] > 0 or outcome["failed"] > 0 else 0
+
+
+def _report(outcome: Counter[str], leftovers: list[str], as_json: bool) -> None:
+    names = ("delivered", "waiting", "rejected", "failed", "incomplete")
+    counts = {name: max(outcome[name], 0) for name in names}
+    if as_json:
+        output.say_json({**counts, "leftovers": leftovers, "exit": exit_code(outcome)})
+        return
+    for line in leftovers:
+        output.say(f"not whole: {line}")
+    said = [f"{count} {_SAID[name]}" for name, count in counts.items() if count or name == "delivered"]
+    output.say(", ".join(said))
+
+
+_SAID = {
+    "delivered": "delivered",
+    "waiting": "waiting (see `mediaagent queue`)",
+    "rejected": "rejected (see `mediaagent queue`)",
+    "failed": "could not be prepared (see `mediaagent queue`)",
+    "incomplete": "not whole",
+}

@@ -114,7 +114,8 @@ def _part(entry: str) -> bytes:
         return f"{head}\r\n\r\n{value}\r\n".encode()
     options = dict(option.split("=", 1) for option in value.split(";")[1:])
     source = value[3:].split(";")[0]
-    head += f'; filename="{options.get("filename", source)}"\r\nContent-Type: {options.get("type", _curls_type(source))}\r\n\r\n'
+    kind = options.get("type", _curls_type(source))
+    head += f'; filename="{options.get("filename", source)}"\r\nContent-Type: {kind}\r\n\r\n'
     return head.encode() + _content(source) + b"\r\n"
 
 

@@ -121,6 +121,8 @@ def _raise_for(answer: Answer, what: str, size: int) -> None:
         raise TooLarge(f"{what}: the web server takes no {size} bytes (413)")
     if status == 500 and _over_post_max_size(answer) and size > _SMALLEST_LIMIT:
         raise TooLarge(f"{what}: {size} bytes are over the site's post_max_size")
+    if status == 403 and answer.json is None:  # Known answers us in JSON; a filter in front of it does not
+        raise Deferred(f"{what}: the web server in front of Known refuses this request (403); see its log")
     words = {
         401: "the web server wants another password than Known's (401)",
         403: "the site does not accept the user name or the key (403); compare both with the site's settings",

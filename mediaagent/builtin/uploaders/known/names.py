@@ -1,7 +1,7 @@
 """Names the files of a post on the site: unique there, and known again later.
 
-`robin.jpg` becomes `robin-3f9ac2d1.jpg`, where the eight digits come from the post's key. So an attachment tells by itself whose
-it is, and every try gives the same file the same name.
+`robin.jpg` becomes `robin-3f9ac2d1.jpg`, where the eight digits come from the post's key. So an attachment tells by
+itself whose it is, and every try gives the same file the same name.
 """
 
 from __future__ import annotations

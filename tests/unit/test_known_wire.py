@@ -1,0 +1,212 @@
+"""What leaves the machine: signatures over the very bytes of the request line, bodies of constant memory."""
+
+from __future__ import annotations
+
+import http.server
+import subprocess
+import sys
+import textwrap
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mediaagent.api import Post, Rejected, Secret
+from mediaagent.builtin.uploaders.known import Known
+from mediaagent.builtin.uploaders.known.body import ShortFileError, form, multipart
+from mediaagent.builtin.uploaders.known.signing import signature, target
+from mediaagent.testing import Notes, new_key, photo_post
+from tests.contract.known_replay import KEYS, recordings
+from tests.doubles.known import BIRDCAM_KEY, KnownDouble
+from tests.doubles.known_http import Request
+from tests.doubles.known_site import StoredPost
+
+
+def test_the_signatures_that_a_real_site_took_are_ours() -> None:
+    signed = [r for r in recordings() if r["status"] == 200 and "X-KNOWN-SIGNATURE" in r["headers"]]
+    taken = [r for r in signed if r["method"] == "POST"]
+    assert len(taken) > 50
+    for recorded in taken:
+        key = KEYS[recorded["headers"]["X-KNOWN-USERNAME"].lower()]
+        assert signature(key, recorded["path"]) == recorded["headers"]["X-KNOWN-SIGNATURE"]
+
+
+@pytest.mark.parametrize("path", ["/2026/Ö-☃", "/2026/%c3%b6", "/2026/a%2Fb", "/2026/x~y", "/2026/a b", "/a/%7Etilde"])
+def test_what_is_signed_is_what_travels(path: str) -> None:
+    with KnownDouble() as double:
+        known = Known(site=double.address, user="birdcam", key=Secret(BIRDCAM_KEY))
+        with known._connect() as client:
+            client.get(f"{path}?_t=json")
+        (request,) = double.requests
+        assert double.site.signed_in(request) is double.birdcam
+        assert request.target.isascii()
+        assert target(request.target) == request.target
+
+
+def test_a_permalink_with_letters_of_any_language_is_read_back(tmp_path: Path) -> None:
+    with KnownDouble() as double:
+        known = Known(site=double.address, user="birdcam", key=Secret(BIRDCAM_KEY))
+        receipt = known.upload(photo_post(tmp_path, "a.png", title="鳥が来た Å"), new_key(), Notes())
+        assert receipt.url.endswith("/2026/%E9%B3%A5%E3%81%8C%E6%9D%A5%E3%81%9F-%C3%A5")
+
+
+def test_neither_netrc_nor_a_proxy_comes_in_between_on_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("default login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with KnownDouble() as double:
+        known = Known(site=double.address, user="birdcam", key=Secret(BIRDCAM_KEY))
+        known.upload(photo_post(tmp_path, "a.png"), new_key(), Notes())
+        assert all("authorization" not in request.headers for request in double.requests)
+
+
+def test_redirects_are_not_followed_and_cookies_not_kept(tmp_path: Path) -> None:
+    with KnownDouble() as double:
+        known = Known(site=double.address, user="birdcam", key=Secret(BIRDCAM_KEY))
+        known.upload(photo_post(tmp_path, "a.png", "b.png"), new_key(), Notes())
+        assert all("cookie" not in request.headers for request in double.requests)
+
+
+def test_a_site_below_a_path_signs_the_path_too(tmp_path: Path) -> None:
+    with KnownDouble() as double:
+        known = Known(site=double.address + "/blog/", user="birdcam", key=Secret(BIRDCAM_KEY))
+        with known._connect() as client:
+            client.get("/photo/edit?_t=json")
+        assert double.requests[0].target == "/blog/photo/edit?_t=json"
+        assert double.site.signed_in(double.requests[0])
+
+
+def test_php_reads_the_multipart_body_as_it_was_meant(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    file.write_bytes(b"\r\n--looks like a boundary\r\n\0\xff")
+    fields = {"title": 'a "quoted" ☃', "body": "line\r\n\r\nline", "empty": ""}
+    body = multipart(fields, "photo", 'na"me\\ ☃.png', "image/png", file)
+    sent = b"".join(body)
+    assert len(sent) == len(body)
+    request = Request("POST", "/", {"content-type": body.media_type})
+    request.read_form(sent)
+    assert request.fields == fields
+    (upload,) = request.files
+    assert upload.content == file.read_bytes()
+    assert upload.media_type == "image/png"
+
+
+def test_a_body_tells_whether_any_of_it_has_left() -> None:
+    body = form({"a": "ö&"})
+    assert not body.started
+    assert b"".join(body) == b"a=%C3%B6%26"
+    assert body.started
+
+
+def test_a_file_that_shrinks_while_it_is_sent_is_no_post(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    file.write_bytes(b"x" * 300_000)
+    chunks = iter(multipart({}, "photo", "x.png", "image/png", file))
+    next(chunks)
+    file.write_bytes(b"")
+    with pytest.raises(ShortFileError, match="too early"):
+        list(chunks)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"kind": "audio"}, "kind audio"),
+        ({"parts": ()}, "needs a picture"),
+        ({"kind": "status"}, "holds no files"),
+    ],
+)
+def test_what_known_can_not_show_is_rejected_before_anything_is_sent(
+    changes: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    post: Post = replace(photo_post(tmp_path, "a.png"), **changes)
+    with KnownDouble() as double, pytest.raises(Rejected, match=words):
+        Known(site=double.address, user="birdcam", key=Secret(BIRDCAM_KEY)).upload(post, new_key(), Notes())
+    assert double.sent("POST") == []
+
+
+def test_no_svg_is_sent_for_the_site_would_show_its_scripts(tmp_path: Path) -> None:
+    post = photo_post(tmp_path, "a.png", "b.svg")
+    parts = (post.parts[0], replace(post.parts[1], media_type="image/svg+xml"))
+    with KnownDouble() as double, pytest.raises(Rejected, match="SVG"):
+        Known(site=double.address, user="birdcam", key=Secret(BIRDCAM_KEY)).upload(
+            replace(post, parts=parts), new_key(), Notes()
+        )
+    assert double.requests == []
+
+
+def test_the_same_file_twice_in_a_post_is_taken_away_once(tmp_path: Path) -> None:
+    """A site that carried out an edit long after we had sent it again."""
+    with KnownDouble() as double:
+        known, key = Known(site=double.address, user="birdcam", key=Secret(BIRDCAM_KEY)), new_key()
+        known.upload(photo_post(tmp_path, "a.png", "b.png"), key, Notes())
+        made: StoredPost = double.posts[0]
+        made.files.append(replace(made.files[1], id="0" * 32))
+        known.find(key)
+        assert len(made.files) == 2
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+SIZE = 300_000_000
+_UPLOAD = """
+    import resource, sys
+    from pathlib import Path
+    from mediaagent.builtin.uploaders.known.body import multipart
+    from mediaagent.builtin.uploaders.known.client import Client
+    with Client(sys.argv[1], "birdcam", "key", seconds=60, loopback=True) as client:
+        client.get("/")
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        client.post("/photo/edit", multipart({"title": "x"}, "photo", "x.png", "image/png", Path(sys.argv[2])))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+class _Sink(http.server.BaseHTTPRequestHandler):
+    """Counts a body away."""
+
+    received = 0
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        left = int(self.headers["Content-Length"])
+        while left and (chunk := self.rfile.read(min(left, 1 << 20))):
+            left -= len(chunk)
+            type(self).received += len(chunk)
+        self.do_GET()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def test_an_upload_of_300_mb_needs_no_more_memory_than_a_small_one(tmp_path: Path) -> None:
+    file = tmp_path / "big.png"
+    with file.open("wb") as sparse:
+        sparse.truncate(SIZE)
+    server = http.server.HTTPServer(("127.0.0.1", 0), _Sink)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        site = f"http://127.0.0.1:{server.server_port}"
+        command = [sys.executable, "-c", textwrap.dedent(_UPLOAD), site, str(file)]
+        grown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert _Sink.received > SIZE
+    assert int(grown) < 8_000  # kB
+
+
+def test_requests_is_imported_only_when_something_is_sent() -> None:
+    code = "import sys, mediaagent.builtin.uploaders.known; print('requests' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "False"

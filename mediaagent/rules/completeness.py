@@ -121,7 +121,7 @@ def _beginning_of_something(head: bytes) -> bool:
         return False
     marks = [beginning for beginning, _, proof in _BEGINNINGS if proof] + [b"RIFF", b"\x1a\x45\xdf\xa3", *_XML]
     cut = any(mark.startswith(head) for mark in marks) or head[:4] == b"RIFF"
-    return cut or head[:3] == b"\0\0\0" or head[:2] == b"BM"
+    return cut or b"\0\0\0".startswith(head[:3]) or b"BM".startswith(head[:2])
 
 
 _XML = (b"<?xml", b"<testsuite", b"<svg")

@@ -15,14 +15,15 @@ def riff(file: Content) -> str:
 
     A recorder writes its header first, with lengths of nought, and fills them in at the end.
     """
-    offset = 0
+    offset, pad = 0, 0
     while offset < file.size:
         head = file.at(offset, 12)
         length = int.from_bytes(head[4:8], "little")
         if len(head) < 12 or length < 4 or (offset and head[:4] != b"RIFF"):
             return f"the header's length ({length}) is not that of the file ({file.size} bytes), {STILL}"
-        offset += 8 + length + (length & 1)
-    if offset in (file.size, file.size + 1):  # the last pad byte is often forgotten
+        pad = length & 1
+        offset += 8 + length + pad
+    if offset - pad <= file.size <= offset:  # the last pad byte is often forgotten
         return _riff_data(file)
     return f"the header tells {offset} bytes, the file has {file.size}: {STILL}"
 

@@ -17,6 +17,7 @@ from mediaagent.journey.plan import Source, Target
 from mediaagent.journey.prepare import Preparing
 from mediaagent.journey.secure import Securing
 from mediaagent.journey.watch import Watching
+from mediaagent.lookout.marks import Marks
 from mediaagent.model import Defaults, Problem, SeenFile, Verdict
 from mediaagent.options import build, options_of, to_table
 from mediaagent.ports import Lookout, SelfChecks
@@ -253,7 +254,7 @@ def make_agent(settings: Settings, log: Any = None) -> Agent:
         log.warning("memory was lost and made again from the spool", detail=state.lost)
     lookout, workbench = make_lookout(settings.agent.lookout, clock), make_workbench()
     chapters = {
-        name: Securing(source, lookout, state.ledger, state.spool, workbench, clock, log)
+        name: Securing(source, lookout, state.ledger, state.spool, workbench, clock, log, Marks())
         for name, source in made.sources.items()
     }
     watching = Watching(

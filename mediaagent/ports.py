@@ -6,6 +6,7 @@ The first three (and their optional companions) are what a plug-in author meets;
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -37,6 +38,7 @@ __all__ = [
     "FindsPosts",
     "Ledger",
     "Lookout",
+    "Marks",
     "Outbox",
     "Progress",
     "RevisesPosts",
@@ -152,6 +154,15 @@ class Lookout(Protocol):
 
     def close(self) -> None:
         """Ends what `watch` started."""
+
+
+class Marks(Collection[int], Protocol):
+    """Files that need no second look; see `Lookout.mark`."""
+
+    def add(self, mark: int) -> None: ...
+
+    def sweep(self) -> AbstractContextManager[None]:
+        """Around a walk of everything: what the walk did not meet is forgotten."""
 
 
 class Spool(Protocol):

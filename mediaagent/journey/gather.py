@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mediaagent.journey.plan import Log, Source
 from mediaagent.ports import Clock, Outbox
 
 __all__ = ["gather"]
 
+_PAUSE = timedelta(seconds=5)
 
-def gather(source: Source, outbox: Outbox, clock: Clock, log: Log) -> tuple[Counter[str], datetime | None]:
+
+def gather(
+    source: Source, outbox: Outbox, clock: Clock, log: Log, *, interrupted_at: str = ""
+) -> tuple[Counter[str], datetime | None]:
     """One pass over the parts of no event yet: what was done, and when to ask again (None: nothing is growing).
 
-    A pass costs what is open or was lately closed, never what the folder holds.
+    A pass costs what is open or was lately closed, never what the folder holds. `interrupted_at`: the part after
+    which securing had to pause. Its sighting probably lacks some files, so it stays open while others can go first.
     """
     now = clock.now()
     done: Counter[str] = Counter()
     again: datetime | None = None
     parts = outbox.parts(source.name, now - source.reopen)
-    for sighting in source.watcher.group(parts, now) if parts else ():
+    sightings = list(source.watcher.group(parts, now)) if parts else []
+    for sighting in sightings:
         until = sighting.growing_until
+        if len(sightings) > 1 and any(part.id == interrupted_at for part in sighting.parts):
+            until = now + _PAUSE
         if until is not None and until > now:
             again = min(again or until, until)
             continue

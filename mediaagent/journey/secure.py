@@ -11,7 +11,7 @@ from pathlib import Path
 from mediaagent.errors import Changed, Gone, Refused, SpoolFull, Unreadable, Unsecured
 from mediaagent.journey.plan import Log, Source
 from mediaagent.model import Claim, FileNote, Ignored, Part, SeenFile, Verdict, printable
-from mediaagent.ports import Clock, Ledger, Lookout, Spool, Workbench
+from mediaagent.ports import Clock, Ledger, Lookout, Marks, Spool, Workbench
 
 __all__ = ["Securing", "WaitingFile"]
 
@@ -47,9 +47,10 @@ class Securing:
     workbench: Workbench
     clock: Clock
     log: Log
-    known: set[int] = field(default_factory=set)  # marks of files that need no second look
+    known: Marks
     waiting: dict[Path, WaitingFile] = field(default_factory=dict)
     full: str = ""  # why securing is paused; "" when it is not
+    newest: str = ""  # id of the part that was secured last
     _uncommitted: list[Part] = field(default_factory=list)
 
     # --- seeing -------------------------------------------------------------------------------------------------------
@@ -109,6 +110,8 @@ class Securing:
         """Secures what is finished. Returns how many parts were made; call again while it returns any."""
         now = self.clock.steady()
         due = [waiting for waiting in self.waiting.values() if waiting.look_at <= now][:_LOOKS]
+        # By name, which for cameras is by time: where the spool gets full, what is secured has no gaps.
+        due.sort(key=lambda waiting: waiting.file.path)
         taken = 0
         for start in range(0, len(due), _BATCH):
             parts: list[Part] = []
@@ -126,6 +129,7 @@ class Securing:
     def _settle(self, parts: list[Part], notes: list[FileNote]) -> None:
         if parts:
             self.ledger.keep(parts)
+            self.newest = parts[-1].id
         if notes:
             self.ledger.note(self.source.name, notes)
         for part in parts:

@@ -95,7 +95,8 @@ class Watching:
     def _gather(self, securing: Securing) -> Counter[str]:
         source = securing.source
         try:
-            done, again = gather(source, self.outbox, self.clock, self.log)
+            newest = securing.newest if securing.full else ""
+            done, again = gather(source, self.outbox, self.clock, self.log, interrupted_at=newest)
         except Exception as error:  # a plug-in's turn
             self.log.exception("grouping failed", source=source.name)
             self.trouble(f"watch.{source.name}", f"the watcher failed to group its files: {error}")
@@ -167,8 +168,9 @@ class Watching:
     def _walk_all(self) -> None:
         started = self.clock.steady()
         for securing in self.chapters.values():
-            for root in securing.source.watcher.roots:
-                self._walk_root(securing, root)
+            with securing.known.sweep():
+                for root in securing.source.watcher.roots:
+                    self._walk_root(securing, root)
         took = timedelta(seconds=self.clock.steady() - started)
         self._walk_at = self.clock.steady() + walk_every(self.rescan, took).total_seconds()
 

@@ -52,7 +52,7 @@ class SqliteDeliveries:
         self._fresh_turn: dict[str, bool] = {}
 
     def recover(self) -> int:
-        """After a start: attempts that never ended are in doubt, and due times of a wrong clock come to their senses."""
+        """After a start: attempts that never ended are in doubt; due times of a wrong clock are put right."""
         now = self._now()
         with self._database.transaction() as connection:
             cursor = connection.execute(
@@ -64,11 +64,10 @@ class SqliteDeliveries:
             connection.execute("UPDATE deliveries SET verify_at = ? WHERE verify_at > ?", (epoch(now), late))
             connection.execute("UPDATE deliveries SET attempted_at = ? WHERE attempted_at > ?", (epoch(now), late))
             connection.execute("UPDATE events SET prepare_at = ? WHERE prepare_at > ?", (epoch(now), late))
-            for column in ("parts SET seen_at", "events SET closed_at"):
-                connection.execute(
-                    f"UPDATE {column} = :now WHERE released = 0 AND {column.split()[-1]} > :now",  # noqa: S608
-                    {"now": epoch(now)},
-                )
+            last = connection.execute("SELECT at FROM history ORDER BY id DESC LIMIT 1").fetchone()
+            if last and last["at"] > epoch(now):  # the clock went back while we were away
+                connection.execute("UPDATE parts SET seen_at = :now WHERE seen_at > :now", {"now": epoch(now)})
+                connection.execute("UPDATE events SET closed_at = :now WHERE closed_at > :now", {"now": epoch(now)})
         return cursor.rowcount
 
     def begin(self, target: str, *, asking_after: timedelta) -> tuple[Delivery, Post, _SavedProgress] | None:

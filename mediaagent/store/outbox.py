@@ -235,7 +235,7 @@ class SqliteOutbox:
         """The wall's clock was set: every waiting time moves along, so that none comes early or never."""
         seconds = by.total_seconds()
         with self._database.transaction() as connection:
-            connection.execute("UPDATE parts SET seen_at = seen_at + ? WHERE released = 0", (seconds,))
+            connection.execute("UPDATE parts SET seen_at = seen_at + ?", (seconds,))
             connection.execute("UPDATE events SET prepare_at = prepare_at + ? WHERE state = 'new'", (seconds,))
             connection.execute("UPDATE events SET closed_at = closed_at + ? WHERE released = 0", (seconds,))
             connection.execute(

@@ -18,6 +18,7 @@ from mediaagent.journey.plan import Source, Target
 from mediaagent.journey.prepare import Preparing
 from mediaagent.journey.secure import Securing
 from mediaagent.journey.watch import Watching
+from mediaagent.lookout.marks import Marks
 from mediaagent.lookout.walk import WalkLookout
 from mediaagent.model import (
     Absent,
@@ -267,7 +268,7 @@ class House:
         )
         lookout, bench = WalkLookout(self.clock), Bench()
         self.securing = Securing(
-            source, lookout, self.state.ledger, self.state.spool, bench, self.clock, self.log
+            source, lookout, self.state.ledger, self.state.spool, bench, self.clock, self.log, Marks()
         )
         self.watching = Watching(
             chapters={"cam": self.securing},

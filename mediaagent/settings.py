@@ -146,6 +146,10 @@ class Lines:
             if where == written or where.startswith(written + "."):
                 self._lines.setdefault(meant + where[len(written) :], number)
 
+    def exactly(self, where: str) -> int | None:
+        """The line in which just this is written."""
+        return self._lines.get(where)
+
     def of(self, where: str) -> int | None:
         """The line of `watch.garden.event_gap`, or of the nearest table around it."""
         while where:

@@ -1,0 +1,159 @@
+"""What would happen to a file now: claimed, proven, known already; nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mediaagent.errors import Unsecured
+from mediaagent.model import Claim, Ignored, Part, SeenFile, Sighting, printable
+
+if TYPE_CHECKING:
+    from mediaagent.journey.plan import Source
+    from mediaagent.ports import Lookout
+    from mediaagent.store.queue import Queue
+
+__all__ = ["Look", "Looking", "made_up"]
+
+#: As the journey has it: what has not changed for so long before the first start lay there before.
+_SETTLED = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One file, and what would become of it."""
+
+    file: SeenFile
+    fate: Literal["take", "note", "wait", "ignored", "known", "baseline", "refused"]
+    reason: str = ""
+    role: str = ""
+    media_type: str = ""
+    claim: Claim | None = None
+
+
+class Looking:
+    """Looks at one source's files as the running agent would."""
+
+    def __init__(self, source: Source, queue: Queue, lookout: Lookout) -> None:
+        self._source = source
+        self._queue = queue
+        self._lookout = lookout
+        self._now = datetime.now(UTC)
+
+    def root_of(self, path: Path) -> Path | None:
+        """The watched folder that this path lies below."""
+        return next((root for root in self._source.watcher.roots if path.is_relative_to(root)), None)
+
+    def walk(self, trouble: list[str]) -> Iterator[Look]:
+        """Every file that is there."""
+        for root in self._source.watcher.roots:
+            for file in self._lookout.walk(
+                root, (), lambda hint: trouble.append(f"{printable(hint.path)}: {hint.detail}")
+            ):
+                yield self.at(file, root)
+
+    def at(self, file: SeenFile, root: Path) -> Look:
+        claim = self._claim(file)
+        if isinstance(claim, Ignored):
+            return Look(file=file, fate="ignored", reason=claim.reason)
+        known = self._queue.file(self._source.name, file.path)
+        if known and known.state != "gone" and (known.size, known.mtime_ns) == (file.size, file.mtime_ns):
+            return Look(file=file, fate="known", reason=_known(known.state, known.reason), role=claim.role, claim=claim)
+        if self._lay_there(file, root):
+            reason = 'lay there before the source was first started; existing = "post" posts such files'
+            return Look(file=file, fate="baseline", reason=reason, role=claim.role, claim=claim)
+        return self._proven(file, root, claim)
+
+    def _claim(self, file: SeenFile) -> Claim | Ignored:
+        try:
+            return self._source.watcher.claim(file)
+        except Exception as error:  # a plug-in's turn
+            return Ignored(f"the watcher failed on it: {type(error).__name__}: {error}")
+
+    def _lay_there(self, file: SeenFile, root: Path) -> bool:
+        if self._source.existing != "ignore" or self._queue.baseline_complete(self._source.name, root):
+            return False
+        return file.ctime_ns / 1e9 < (self._now - _SETTLED).timestamp()
+
+    def _proven(self, file: SeenFile, root: Path, claim: Claim) -> Look:
+        from mediaagent import app
+
+        if not claim.secure:
+            return Look(file=file, fate="note", reason="a fact of its event, not posted", role=claim.role, claim=claim)
+        missing = [path for path in (*claim.companions.values(), claim.done) if path and not self._lookout.look(path)]
+        try:
+            verdict = app.prove(root, file)
+        except Unsecured as error:
+            return Look(file=file, fate="refused", reason=str(error), role=claim.role, claim=claim)
+        reason = verdict.reason if not verdict.whole else f"waits for {printable(missing[0].name)}" if missing else ""
+        return Look(
+            file=file,
+            fate="wait" if reason else "take",
+            reason=reason,
+            role=claim.role,
+            media_type=verdict.media_type,
+            claim=claim,
+        )
+
+    # --- groups -------------------------------------------------------------------------------------------------------
+
+    def sightings(self, looks: Iterable[Look]) -> list[Sighting]:
+        """How the watcher would group them, with what it holds already."""
+        held = self._queue.open_parts(self._source.name, self._now - self._source.reopen)
+        parts = [self._part(look) for look in looks if look.fate in ("take", "note")]
+        return list(self._source.watcher.group([*held, *parts], self._now))
+
+    def _part(self, look: Look) -> Part:
+        """As the spool would make it, but nothing is copied. Its content is not read, so its name stands for it."""
+        assert look.claim is not None
+        file, root = look.file, self.root_of(look.file.path)
+        changed = datetime.fromtimestamp(max(file.mtime_ns, 0) // 10**9, UTC)
+        secured = look.claim.secure
+        return Part(
+            id="0" * 26,
+            source=self._source.name,
+            role=look.role,
+            path=file.path,
+            name=printable((file.path.relative_to(root) if root else file.path).as_posix()),
+            files={look.role: file.path} if secured else {},
+            sha256=sha256(printable(file.path).encode()).hexdigest() if secured else "",
+            size=file.size,
+            media_type=look.media_type,
+            fingerprint=file.fingerprint,
+            seen_at=min(changed, self._now),
+            modified_at=changed,
+            facts=dict(look.claim.facts),
+            identity=look.claim.identity,
+        )
+
+
+def _known(state: str, reason: str) -> str:
+    said = {
+        "taken": "taken already",
+        "baseline": "lay there before the source was first started",
+        "renamed": "the same file under another name",
+        "incomplete": "given up as incomplete; it is looked at again when it changes",
+        "refused": "refused",
+    }.get(state, state)
+    return f"{said}: {reason}" if reason and state != "baseline" else said
+
+
+def made_up(path: Path, size: int = 1) -> SeenFile:
+    """A file that is not there, as a watcher could have seen it: to ask what it would have said of the name."""
+    now = datetime.now(UTC)
+    nanoseconds = int(now.timestamp() * 1e9)
+    return SeenFile(
+        path=path,
+        size=size,
+        mtime_ns=nanoseconds,
+        ctime_ns=nanoseconds,
+        device=0,
+        inode=0,
+        owner=0,
+        links=1,
+        first_seen=now,
+    )

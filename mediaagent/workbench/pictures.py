@@ -123,7 +123,9 @@ def _decode(data: bytes, flags: int) -> Pixels:
             raise BadPicture("it takes more memory than it may have") from None
     damage = next((line for line in complaints if _is_damage(line)), "")
     if pixels is None or damage:
-        raise BadPicture(damage or next(iter(complaints), "") or "no decoder knows it")
+        # OpenCV's own log lines begin with "[" and tell of its source files, not of the picture.
+        words = next((line for line in complaints if not line.startswith("[")), "")
+        raise BadPicture(damage or words or "no decoder can read it")
     return pixels
 
 

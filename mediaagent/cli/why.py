@@ -169,9 +169,11 @@ def _lines(story: dict[str, Any]) -> Iterator[str]:
         yield f"{source['source']}: " + "; ".join(filter(None, (says, noted, reason)))
     if story["agent"] is None:
         yield "no agent is running"
-    if story["history"]:
+    told = [step for event in story["events"] for step in event["history"]]
+    own = [step for step in story["history"] if step not in told]
+    if own:
         yield "history:"
-        yield from stories.lines_of_steps(story["history"])
+        yield from stories.lines_of_steps(own)
     for event in story["events"]:
         yield ""
         yield from stories.lines_of_event(event)

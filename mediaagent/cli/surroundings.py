@@ -1,0 +1,154 @@
+"""What an agent needs of the machine: folders, watches, room, and a state folder that is its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mediaagent.errors import StateError
+from mediaagent.model import Problem, printable
+
+if TYPE_CHECKING:
+    from mediaagent.app import Plan
+    from mediaagent.settings import Settings
+
+__all__ = ["folders", "state", "troubles", "watch_limits"]
+
+_LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")
+#: More folders than this are not counted: it would take too long, and is a fact worth telling by itself.
+_MOST_FOLDERS = 200_000
+#: The spool keeps so much of its disk free; see mediaagent/store/spool.py.
+_RESERVE = 2_000_000_000
+
+
+def folders(made: Plan) -> Iterator[Problem]:
+    """Watched folders that are missing, closed to us, links, or one inside the state folder."""
+    for name, source in made.sources.items():
+        for root in source.watcher.roots:
+            yield from _folder(f"watch.{name}", root, made.settings.agent.state)
+
+
+def _folder(where: str, root: Path, state: Path) -> Iterator[Problem]:
+    shown = printable(root)
+    if not os.path.lexists(root):
+        yield Problem(
+            where=where,
+            what=f"there is no folder {shown}",
+            todo="make it, mount its disk, or correct `path`; it is watched as soon as it is there",
+        )
+    elif not root.exists():
+        yield Problem(where=where, what=f"{shown} is a link to nothing", todo="correct the link, or `path`")
+    elif not root.is_dir():
+        yield Problem(where=where, what=f"{shown} is no folder", todo="name the folder that holds the files")
+    elif not os.access(root, os.R_OK | os.X_OK):
+        yield Problem(
+            where=where,
+            what=f"{shown} can't be read by this user ({_user()})",
+            todo="give the agent's user the right: a group of the producer's, or setfacl -m u:USER:rx",
+        )
+    else:
+        if root.is_symlink():
+            what = f"{shown} is a symbolic link to {printable(root.resolve())}"
+            todo = "it is followed, since you named it; links inside it never are"
+            yield Problem(where=where, what=what, todo=todo, severity="warning")
+        yield from _inside(where, root, state)
+
+
+def _inside(where: str, root: Path, state: Path) -> Iterator[Problem]:
+    if state.resolve().is_relative_to(root.resolve()):
+        yield Problem(
+            where=where,
+            what=f"the agent's own folder {printable(state)} lies inside of {printable(root)}",
+            todo="name another folder as state in [agent], or its own copies would be taken for new files",
+        )
+
+
+def _user() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid {os.geteuid()}"
+
+
+def watch_limits(made: Plan) -> Iterator[Problem]:
+    """Whether inotify has a watch for each folder; each costs the kernel about 1 KB."""
+    if sys.platform != "linux" or made.settings.agent.lookout == "walk" or not _LIMIT.exists():
+        return
+    limit = int(_LIMIT.read_text())
+    count = sum(_count(root, _MOST_FOLDERS) for source in made.sources.values() for root in source.watcher.roots)
+    if count > limit * 0.9:
+        known = f"{count} folders are" if count < _MOST_FOLDERS else f"{count} folders or more are"
+        yield Problem(
+            where="inotify",
+            what=f"{known} to be watched, and this user may watch {limit} (fs.inotify.max_user_watches)",
+            todo=f"as root: sysctl fs.inotify.max_user_watches={max(count * 2, 65536)}; until then folders without a "
+            "watch are looked at every `rescan`",
+            severity="warning",
+        )
+
+
+def _count(root: Path, most: int) -> int:
+    """Folders below a root, itself too; links are not followed."""
+    count, folders = 0, [os.fspath(root)]
+    while folders and count < most:
+        count += 1
+        try:
+            with os.scandir(folders.pop()) as entries:
+                folders += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            continue
+    return count
+
+
+def state(settings: Settings) -> Iterator[Problem]:
+    """The state folder: writable, with room, readable by this version."""
+    from mediaagent import app
+
+    folder = settings.agent.state
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if folder.exists() and not folder.is_dir():
+        yield Problem(where="agent.state", what=f"{printable(folder)} is no folder", todo="name a folder")
+        return
+    if not os.access(there, os.W_OK | os.X_OK):
+        todo = "name a folder that this user may write, with state in [agent], or run this as the agent's user"
+        yield Problem(where="agent.state", what=f"{_user()} can't write in {printable(there)}", todo=todo)
+        return
+    room = shutil.disk_usage(there)
+    reserve = min(room.total // 10, _RESERVE)
+    if room.free <= reserve:
+        yield Problem(
+            where="agent.state",
+            what=f"the disk of {printable(there)} has {room.free // 10**6} MB left, and {reserve // 10**6} MB of it "
+            "are never used: nothing can be secured",
+            todo="make room, or name a folder on another disk",
+        )
+    elif room.free - reserve < settings.agent.spool_limit:
+        what = f"the disk of {printable(there)} has less room than `spool_limit` allows the agent"
+        todo = "while a site is down for long, securing may have to pause; make room or lower spool_limit"
+        yield Problem(where="agent.state", what=what, todo=todo, severity="warning")
+    try:
+        app.open_queue(settings).close()
+    except StateError as error:
+        yield Problem(where="agent.state", what=str(error))
+
+
+def troubles(settings: Settings) -> Iterator[Problem]:
+    """What the agent itself wants its owner to know; while none is running that is old news."""
+    from mediaagent import app
+
+    try:
+        queue = app.open_queue(settings)
+    except StateError:
+        return  # told already
+    try:
+        if app.agent_process(settings) is not None:
+            for where, what in queue.troubles().items():
+                yield Problem(where=f"the running agent, {where}", what=what, severity="warning")
+    finally:
+        queue.close()

@@ -1,8 +1,6 @@
-"""`python -m mediaagent`: the command line."""
-
-from __future__ import annotations
+"""`python -m mediaagent` is `mediaagent`."""
 
 from mediaagent.cli import main
 
 if __name__ == "__main__":
-    main(prog_name="mediaagent")
+    main()

@@ -77,7 +77,8 @@ class SqliteOutbox:
 
     def _insert(self, connection: sqlite3.Connection, source: str, sighting: Sighting, targets: Sequence[str]) -> int:
         now = epoch(self._now())
-        state = "dismissed" if sighting.nothing else "new"
+        reason = sighting.nothing or ("" if targets else "it has no target: the source's `to` is empty")
+        state = "dismissed" if reason else "new"
         cursor = connection.execute(
             "INSERT INTO events (source, key, kind, happened_at, facts, revision, state, reason, closed_at, prepare_at)"
             " VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?)",
@@ -88,7 +89,7 @@ class SqliteOutbox:
                 epoch(sighting.happened_at),
                 dumps(dict(sighting.facts)),
                 state,
-                sighting.nothing,
+                reason,
                 now,
                 now,
             ),
@@ -235,6 +236,9 @@ class SqliteOutbox:
         """The wall's clock was set: every waiting time moves along, so that none comes early or never."""
         seconds = by.total_seconds()
         with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO history (at, what, detail) VALUES (?, 'the clock was set', ?)", (self._epoch, f"by {by}")
+            )
             connection.execute("UPDATE parts SET seen_at = seen_at + ?", (seconds,))
             connection.execute("UPDATE events SET prepare_at = prepare_at + ? WHERE state = 'new'", (seconds,))
             connection.execute("UPDATE events SET closed_at = closed_at + ? WHERE released = 0", (seconds,))

@@ -177,8 +177,12 @@ def build(
 
 
 def to_table(instance: Any) -> dict[str, Any]:
-    """A plug-in's options as TOML values, so that another process can build it again. Secrets stay references."""
-    return {declared.name: _plain(getattr(instance, declared.name)) for declared in options_of(type(instance))}
+    """A plug-in's options as TOML values, so that another process can build it again. Secrets stay references.
+
+    TOML has no word for None: such options are left out.
+    """
+    values = {declared.name: getattr(instance, declared.name) for declared in options_of(type(instance))}
+    return {name: _plain(value) for name, value in values.items() if value is not None}
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

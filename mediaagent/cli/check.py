@@ -42,7 +42,10 @@ def _outside(made: Plan) -> list[Problem]:
     from mediaagent.cli import surroundings
 
     found = [*surroundings.folders(made), *surroundings.watch_limits(made), *surroundings.state(made.settings)]
-    return [*found, *surroundings.troubles(made.settings), *app.self_checks(made)]
+    own = app.self_checks(made)
+    if not made.settings.targets and not made.settings.agent.state.exists():
+        own = [problem for problem in own if not problem.where.startswith("upload.page")]  # `run` makes its folder
+    return [*found, *surroundings.troubles(made.settings), *own]
 
 
 def _summary(made: Plan | None, agent: int | None, errors: list[Problem], warnings: list[Problem]) -> str:

@@ -1,0 +1,168 @@
+"""The demo's stage: an agent in a process of its own, and its log in plain words."""
+
+from __future__ import annotations
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from mediaagent.cli import output
+
+__all__ = ["Stage"]
+
+
+class Stage:
+    """Runs the agent of `place`/agent.toml while it is entered; everything ends within `seconds`."""
+
+    def __init__(self, place: Path, seconds: float) -> None:
+        self.log: list[str] = []
+        self._place = place
+        self._started = time.monotonic()
+        self._deadline = self._started + seconds
+        self._heard: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._counts: Counter[str] = Counter()
+        self._event = 0
+
+    def __enter__(self) -> Stage:
+        config = str(self._place / "agent.toml")
+        self._agent = subprocess.Popen(  # noqa: S603  (ourselves)
+            [sys.executable, "-m", "mediaagent", "--config", config, "--log-format", "json", "run"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        threading.Thread(target=self._listen, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._agent.terminate()
+        try:
+            self._agent.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._agent.kill()
+            self._agent.wait()
+
+    def _listen(self) -> None:
+        assert self._agent.stderr is not None
+        for line in self._agent.stderr:
+            self._heard.put(line.rstrip("\n"))
+        self._heard.put(None)
+
+    # --- what happens -------------------------------------------------------------------------------------------------
+
+    def wait_for(self, event: str) -> bool:
+        """Tells what the agent does until it logs `event`. Returns False when it ends, or time is over."""
+        while True:
+            try:
+                line = self._heard.get(timeout=max(self._deadline - time.monotonic(), 0.0))
+            except queue.Empty:
+                return False
+            if line is None:
+                return False
+            self.log.append(line)
+            if self._tell(line) == event:
+                return True
+
+    def tell_while(self, play: Callable[[], None]) -> None:
+        """Tells what the agent does while something is played to it."""
+        with ThreadPoolExecutor(1) as players:
+            playing = players.submit(play)
+            while not playing.done():
+                try:
+                    line = self._heard.get(timeout=0.1)
+                except queue.Empty:
+                    continue
+                if line is None:  # the agent ended; whoever waits for it next is told
+                    self._heard.put(None)
+                    break
+                self.log.append(line)
+                self._tell(line)
+            playing.result()
+
+    def _tell(self, line: str) -> str:
+        try:
+            said = json.loads(line)
+        except ValueError:
+            return ""
+        event = str(said.get("event", ""))
+        if event == "secured":
+            self._count(said)
+        elif event in _WORDS:
+            self._event = said.get("id", self._event)
+            self.say(_WORDS[event].format(**said))
+        elif said.get("level") in ("warning", "error"):
+            self.say(f"{event}: {said.get('reason') or said.get('detail', '')}")
+        if event.startswith("event "):
+            self._tell_group()
+        return event
+
+    def _count(self, said: dict[str, Any]) -> None:
+        role = str(said["role"])
+        self._counts[role] += 1
+        if self._counts[role] == 1:
+            how = "is whole: the agent takes a copy" if role == "picture" else "is noted"
+            self.say(f"the first {role}, {said['name']}, {how}")
+
+    def _tell_group(self) -> None:
+        parts = " and ".join(f"{n} {role}{'s' if n != 1 else ''}" for role, n in sorted(self._counts.items()))
+        self.say(f"nothing more came: {parts} are one visit")
+
+    def say(self, text: str) -> None:
+        output.say(f"{time.monotonic() - self._started:5.1f} s  {output.printable(text)}")
+
+    # --- what can be asked --------------------------------------------------------------------------------------------
+
+    def say_ignored(self) -> None:
+        """What lies in the camera's folder and is not for posting, and why."""
+        from mediaagent import app, settings
+        from mediaagent.cli.looking import made_up
+        from mediaagent.model import Ignored
+
+        made, _ = app.plan(settings.load(self._place / "agent.toml"))
+        for path in sorted((self._place / "camera").iterdir()):
+            claim = made.sources["feeder"].watcher.claim(made_up(path))
+            if path.is_symlink():
+                self.say(f"ignored: {path.name}: a link, and links are never followed")
+            elif isinstance(claim, Ignored):
+                self.say(f"ignored: {path.name}: {claim.reason}")
+
+    def say_notes(self) -> None:
+        """Which picture was chosen, and by what."""
+        from mediaagent import app, settings
+
+        memory = app.open_queue(settings.load(self._place / "agent.toml"))
+        try:
+            for note in memory.notes(self._event):
+                self.say(note)
+        finally:
+            memory.close()
+
+    def posts(self) -> list[dict[str, Any]]:
+        """What is on the page, by its feed."""
+        try:
+            feed = json.loads((self._place / "page" / "feed.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return []
+        return list(feed["items"])
+
+
+_WORDS = {
+    "prepared": 'the post is ready: "{title}"',
+    "delivered": "posted to {target}: {url}",
+    "deferred": "{target} could not be reached: {reason}",
+    "rejected": "{target} will not have it: {reason}",
+    "dismissed": "this is not posted: {reason}",
+}

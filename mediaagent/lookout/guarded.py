@@ -10,12 +10,15 @@ import ctypes
 import logging
 import os
 import struct
+import warnings
 from collections import deque
 from collections.abc import Callable
 
-import pyinotify
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # of asyncore, on Python 3.11
+    import pyinotify
 
-__all__ = ["Notifier", "Watches"]
+__all__ = ["Notifier", "Watches", "pyinotify"]
 
 _HEAD = struct.Struct("iIII")  # wd, mask, cookie, length of the name: inotify(7)
 _BUFFER = 256 * 1024

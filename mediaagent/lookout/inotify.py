@@ -12,6 +12,7 @@ from pathlib import Path
 from mediaagent.lookout.roots import Root
 from mediaagent.lookout.tree import Overflow, RootGone, WatchedTree
 from mediaagent.lookout.walk import Walker
+from mediaagent.lookout.words import overflow
 from mediaagent.model import Hint, SeenFile
 from mediaagent.ports import Clock
 
@@ -107,4 +108,4 @@ def _read(root: Root, tree: WatchedTree) -> None:
         root.lose()
         root.check()  # it may have been made again at once
     except Overflow:
-        root.renew(Hint(kind="overflow", path=root.path))
+        root.renew(overflow(root.path))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -21,11 +22,14 @@ from watchdog.events import (
 )
 
 from mediaagent.lookout.walk import looks_linked
-from mediaagent.lookout.words import describe
+from mediaagent.lookout.words import trouble, well
 from mediaagent.model import Hint
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
+
+# It comes when folders are made quickly, means nothing, and prints every watch.
+warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
 
 __all__ = ["ObservedTree", "native_observer"]
 
@@ -35,12 +39,21 @@ _COMMON: list[type[FileSystemEvent]] = [FileCreatedEvent, FileMovedEvent, DirCre
 def native_observer() -> BaseObserver:
     """The best observer of this system. Raises OSError when it can't be started."""
     if sys.platform == "linux":
-        from watchdog.observers.inotify import InotifyObserver
+        from watchdog.observers.inotify import InotifyObserver, InotifyWatchGroup
 
+        # watchdog 7.1's own raises KeyError, and its threads end, when a folder that was moved out of the tree is
+        # removed after another one took its name and left it again.
+        InotifyWatchGroup._remove_watch_internally = _remove_watch  # type: ignore[method-assign, assignment]
         return InotifyObserver(generate_full_events=True)  # else files moved in look like files just begun
     from watchdog.observers import Observer
 
     return Observer()
+
+
+def _remove_watch(group: Any, descriptor: int) -> None:
+    path = group._active_callbacks_by_watch.pop(descriptor, None)
+    if path is not None and group._active_callbacks_by_path.get(path) == descriptor:
+        del group._active_callbacks_by_path[path]
 
 
 class ObservedTree(FileSystemEventHandler):
@@ -62,7 +75,7 @@ class ObservedTree(FileSystemEventHandler):
         self._observer: BaseObserver | None = None
         self._closes = closes  # whether the system tells of closes; if not, modifications must serve
         self._limit_told = False
-        self.stale = False  # a folder was moved away: watchdog goes on watching it under its old name
+        self.stale = False  # to be renewed: a moved folder is still watched under its old name, or some are not at all
 
     @property
     def alive(self) -> bool:
@@ -104,22 +117,34 @@ class ObservedTree(FileSystemEventHandler):
         except OSError as error:
             if error.errno == errno.ENOSPC and not self._limit_told:
                 self._limit_told = True
-                self._report(Hint(kind="trouble", path=Path(self._root), detail=describe(error)))
+                self._report(trouble(self._root, error))
         else:
-            self._limit_told = False
+            if self._limit_told:
+                self._limit_told = False
+                self._report(well(self._root, errno.ENOSPC))
+                self._renew()
 
     def dispatch(self, event: FileSystemEvent) -> None:
         """Called by watchdog's thread, for each event."""
         path = os.fsdecode(event.dest_path or event.src_path)
         if isinstance(event, DirMovedEvent) and not event.dest_path:
-            self.stale = True
-            self._disturbed()
+            self._renew()
         elif not path.startswith(self._resolved) or (isinstance(event, FileMovedEvent) and not event.dest_path):
             return  # moved away
-        elif event.is_directory:
+        elif self._is_folder(event, path):
             self._report(Hint(kind="folder", path=self._shown(path)))
         elif not self._closes or not isinstance(event, FileCreatedEvent) or looks_linked(path):
             self._report(Hint(kind="changed", path=self._shown(path)))
+
+    def _is_folder(self, event: FileSystemEvent, path: str) -> bool:
+        """By the kernel's word; elsewhere watchdog guesses moves by inodes, and takes a file for a folder at times."""
+        if self._closes:
+            return event.is_directory
+        return Path(path).is_dir() and not Path(path).is_symlink()
+
+    def _renew(self) -> None:
+        self.stale = True
+        self._disturbed()
 
     def _shown(self, path: str) -> Path:
         """The path below the root as it was configured."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mediaagent.lookout.observed import ObservedTree, native_observer
 from mediaagent.lookout.roots import Root
 from mediaagent.lookout.walk import Walker
+from mediaagent.lookout.words import overflow
 from mediaagent.model import Hint, SeenFile
 from mediaagent.ports import Clock
 
@@ -82,10 +83,10 @@ class ObserverLookout(Walker):
             self._wake.clear()
             if self._stop:
                 return
-            overflow = self._ear.heard()
+            overflowed = self._ear.heard()
             for root, tree in self._roots:
-                if overflow:
-                    root.renew(Hint(kind="overflow", path=root.path))
+                if overflowed:
+                    root.renew(overflow(root.path))
                 elif tree.stale:
                     root.renew(Hint(kind="folder", path=root.path))
                 root.check()

@@ -7,14 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from mediaagent.lookout.words import describe
+from mediaagent.lookout.words import LIMITS, trouble, well
 from mediaagent.model import Hint
 
 __all__ = ["Root", "Tree"]
 
 _GONE = "the folder was deleted, renamed or unmounted; it is watched again as soon as it is back"
 _MISSING = "there is no such folder; it is watched as soon as it is there"
-_BACK = "the folder is there and watched"
 
 
 class Tree(Protocol):
@@ -54,13 +53,13 @@ class Root:
 
     def check(self) -> None:
         """Notices that the path is another folder now than the one that is watched, or that it is back."""
-        if self.watched and self._tree.alive and self._look() == self._identity:
+        if self.watched and self._tree.alive and self._unchanged():
             self._tree.mend()
             return
         if self.watched:
             self.lose(_GONE)
         if self._open():
-            self._report(Hint(kind="root", path=self.path, detail=_BACK))
+            self._report(Hint(kind="root", path=self.path))  # no detail: nothing is wrong any more
 
     def lose(self, detail: str = _GONE) -> None:
         """The root went away."""
@@ -84,12 +83,20 @@ class Root:
         except OSError as error:
             self._tell(error)
             return False
+        if self._told in LIMITS:
+            self._report(well(self.path, self._told))
         self._identity, self._told = identity, None
         return True
 
     def _forget(self) -> None:
         self._identity = None
         self._tree.close()
+
+    def _unchanged(self) -> bool:
+        try:
+            return self._look() == self._identity
+        except OSError:
+            return False
 
     def _look(self) -> tuple[int, int]:
         status = self.path.stat()  # follows: a root may be a link that its owner chose
@@ -99,9 +106,7 @@ class Root:
         if error.errno == self._told:
             return
         self._told = error.errno
-        missing = error.errno == errno.ENOENT
-        self._report(
-            Hint(kind="root", path=self.path, detail=_MISSING)
-            if missing
-            else Hint(kind="trouble", path=self.path, detail=describe(error))
-        )
+        if error.errno == errno.ENOENT:
+            self._report(Hint(kind="root", path=self.path, detail=_MISSING))
+        else:
+            self._report(trouble(self.path, error))

@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-from pyinotify import (
-    IN_CLOSE_WRITE,
-    IN_CREATE,
-    IN_DELETE_SELF,
-    IN_DONT_FOLLOW,
-    IN_EXCL_UNLINK,
-    IN_IGNORED,
-    IN_ISDIR,
-    IN_MOVE_SELF,
-    IN_MOVED_FROM,
-    IN_MOVED_TO,
-    IN_ONLYDIR,
-    IN_Q_OVERFLOW,
-    IN_UNMOUNT,
-)
-
-from mediaagent.lookout.guarded import Notifier, Watches
+from mediaagent.lookout.guarded import Notifier, Watches, pyinotify
 from mediaagent.lookout.walk import looks_linked
-from mediaagent.lookout.words import LIMITS, VANISHED, describe
+from mediaagent.lookout.words import LIMITS, VANISHED, trouble, well
 from mediaagent.model import Hint
 
 __all__ = ["Overflow", "RootGone", "WatchedTree"]
 
 # One event for a file written in place, besides its creation: a burst of 8,000 files fits the queue's 16,384 places.
 # CREATE is for new folders and for hard links, which send nothing else. MODIFY and OPEN are never asked for.
-_FOLDER = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_MOVED_FROM | IN_ONLYDIR | IN_EXCL_UNLINK
-_BELOW = _FOLDER | IN_DONT_FOLLOW
-_ROOT = _FOLDER | IN_DELETE_SELF | IN_MOVE_SELF  # a root may be a link that its owner chose
-_COME = IN_CREATE | IN_MOVED_TO
-_FINISHED = IN_CLOSE_WRITE | IN_MOVED_TO
-_GONE = IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED
+_FOLDER = (
+    pyinotify.IN_CLOSE_WRITE
+    | pyinotify.IN_MOVED_TO
+    | pyinotify.IN_MOVED_FROM
+    | pyinotify.IN_CREATE
+    | pyinotify.IN_ONLYDIR
+    | pyinotify.IN_EXCL_UNLINK
+)
+_BELOW = _FOLDER | pyinotify.IN_DONT_FOLLOW
+_ROOT = _FOLDER | pyinotify.IN_DELETE_SELF | pyinotify.IN_MOVE_SELF  # a root may be a link that its owner chose
+_COME = pyinotify.IN_CREATE | pyinotify.IN_MOVED_TO
+_FINISHED = pyinotify.IN_CLOSE_WRITE | pyinotify.IN_MOVED_TO
+_GONE = pyinotify.IN_DELETE_SELF | pyinotify.IN_MOVE_SELF | pyinotify.IN_UNMOUNT | pyinotify.IN_IGNORED
 
 
 class RootGone(Exception):
@@ -98,30 +90,33 @@ class WatchedTree:
 
     def mend(self) -> None:
         """Tries the gaps again."""
-        for folder in sorted(self._gaps):
+        for folder, number in sorted(self._gaps.items()):
             new = self._adopt([folder])
-            if folder not in self._gaps:
-                if new:
-                    self._report(Hint(kind="folder", path=Path(folder)))
-            elif self._gaps[folder] in LIMITS:
+            if self._gaps.get(folder) in LIMITS:
                 return
-        self._limit_told = bool(self._gaps) and self._limit_told
+            if folder not in self._gaps and number not in LIMITS:
+                self._report(well(folder, number))
+            if folder not in self._gaps and new:
+                self._report(Hint(kind="folder", path=Path(folder)))
+        if self._limit_told:
+            self._limit_told = False
+            self._report(well(self._root, errno.ENOSPC))
 
     def _handle(self, descriptor: int, mask: int, name: str) -> None:
         folder = self._folders.get(descriptor)
-        if mask & IN_Q_OVERFLOW:
+        if mask & pyinotify.IN_Q_OVERFLOW:
             raise Overflow
         if folder is None:
             return  # left over from a watch that was removed
         path = f"{folder}/{name}" if folder != "/" else folder + name
         if mask & _GONE:
             self._lost(descriptor, folder, mask)
-        elif mask & IN_ISDIR:
-            if mask & IN_MOVED_FROM:
+        elif mask & pyinotify.IN_ISDIR:
+            if mask & pyinotify.IN_MOVED_FROM:
                 self._disown(path)
             elif mask & _COME and self._adopt([path]):
                 self._report(Hint(kind="folder", path=Path(path)))
-        elif mask & _FINISHED or (mask & IN_CREATE and looks_linked(path)):
+        elif mask & _FINISHED or (mask & pyinotify.IN_CREATE and looks_linked(path)):
             self._report(Hint(kind="changed", path=Path(path)))
 
     def _adopt(self, pending: list[str]) -> bool:
@@ -152,7 +147,7 @@ class WatchedTree:
         if error.errno in LIMITS:  # told once, not for each of ten thousand folders
             told, self._limit_told = (error.errno if self._limit_told else None), True
         if told != error.errno:
-            self._report(Hint(kind="trouble", path=Path(folder), detail=describe(error)))
+            self._report(trouble(folder, error))
         return True
 
     def _disown(self, path: str) -> None:
@@ -170,7 +165,7 @@ class WatchedTree:
         assert self._watches is not None
         self._watches.del_watch(descriptor)
         del self._folders[descriptor]
-        if mask & IN_UNMOUNT and self._adopt([folder]):  # what lay under the mount is visible now
+        if mask & pyinotify.IN_UNMOUNT and self._adopt([folder]):  # what lay under the mount is visible now
             self._report(Hint(kind="folder", path=Path(folder)))
 
 

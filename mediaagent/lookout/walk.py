@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from stat import S_ISREG
 
-from mediaagent.lookout.words import VANISHED, describe
+from mediaagent.lookout.words import VANISHED, trouble
 from mediaagent.model import Hint, SeenFile
 from mediaagent.ports import Clock
 
@@ -32,6 +32,8 @@ class Walker:
         Folders that can't be read are reported as trouble, each time. A folder that vanished is none, unless it is
         a root. `first_seen` is now: who saw the same state before knows better.
         """
+        if self._watched and folder not in self._watched and folder.is_symlink():
+            return  # a root may be a link that its owner chose; nothing else may
         folders = [os.fspath(folder)]
         while folders:
             path = folders.pop()
@@ -42,7 +44,7 @@ class Walker:
             except OSError as error:
                 top = path == os.fspath(folder) and (folder in self._watched or not self._watched)
                 if top or error.errno not in VANISHED:
-                    report(Hint(kind="trouble", path=Path(path), detail=describe(error)))
+                    report(trouble(path, error))
 
     def look(self, path: Path) -> SeenFile | None:
         """One regular file, now; None when there is none (gone, a link, a pipe, a folder) or it is out of reach."""

@@ -6,7 +6,9 @@ import errno
 import os
 from pathlib import Path
 
-__all__ = ["LIMITS", "VANISHED", "describe"]
+from mediaagent.model import Hint
+
+__all__ = ["LIMITS", "VANISHED", "describe", "overflow", "trouble", "well"]
 
 #: Errors that only say that something is not there any more.
 VANISHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
@@ -20,6 +22,22 @@ _LIMIT = (
     "rescan only; raise it: put fs.inotify.{name} = {more} into /etc/sysctl.d/60-mediaagent.conf, "
     "then run sysctl --system"
 )
+
+
+def trouble(folder: str | Path, error: OSError) -> Hint:
+    """A limit concerns everything that is watched, other trouble its folder."""
+    path = None if error.errno in LIMITS else Path(folder)
+    return Hint(kind="trouble", path=path, detail=describe(error))
+
+
+def well(folder: str | Path, number: int | None) -> Hint:
+    """The trouble that had this error number is over."""
+    return Hint(kind="trouble", path=None if number in LIMITS else Path(folder))
+
+
+def overflow(root: Path) -> Hint:
+    """Events were lost below this root."""
+    return Hint(kind="overflow", path=root, detail="more happened at once than the system's queue of events holds")
 
 
 def describe(error: OSError) -> str:

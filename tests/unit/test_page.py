@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mediaagent.builtin.uploaders.page import Page
+from mediaagent.builtin.uploaders.page import Page, timeline
 from mediaagent.errors import Deferred
 from mediaagent.model import Absent, Link, Post, PostPart, Pre, Receipt, Text, Unknown
 
@@ -74,6 +74,16 @@ class Html(HTMLParser):
     @property
     def posts(self) -> list[str]:
         return self.values("id", "article")
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.fixture
+def _pages_of_5(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline, "FULL", 5)
 
 
 @pytest.fixture
@@ -258,16 +268,18 @@ def test_a_late_post_stands_where_its_time_puts_it_and_old_ones_leave_first(page
     assert found.url.endswith("/page-1.html#post-late")
 
 
+@pytest.mark.usefixtures("_pages_of_5")
 def test_every_post_is_found_on_whichever_page_it_stands(page: Page, folder: Path) -> None:
-    fill(page, 160)
-    for key, name in (("k0", "page-1.html"), ("k75", "page-2.html"), ("k159", "index.html")):
+    fill(page, 16)
+    for key, name in (("k0", "page-1.html"), ("k7", "page-2.html"), ("k15", "index.html")):
         assert page.find(key) == Receipt(url=f"{(folder / name).as_uri()}#post-{key}", remote_id=key)
-    assert page.find("k160") == Absent()
+    assert page.find("k16") == Absent()
 
 
+@pytest.mark.usefixtures("_pages_of_5")
 def test_a_post_that_stayed_new_while_others_left_is_found_on_its_late_page(page: Page) -> None:
-    put(page, "future", a_post(minutes=120))
-    fill(page, 230)
+    put(page, "future", a_post(minutes=12))
+    fill(page, 23)
     found = page.find("future")
     assert isinstance(found, Receipt)
     assert "page-3.html" in found.url
@@ -299,8 +311,9 @@ def test_revising_changes_words_and_parts_in_place_and_removes_media_that_nothin
     assert feed_of(folder)["items"][1]["_mediaagent"]["revision"] == 2
 
 
+@pytest.mark.usefixtures("_pages_of_5")
 def test_revising_an_old_post_changes_its_page_alone(page: Page, folder: Path) -> None:
-    fill(page, 160)
+    fill(page, 16)
     receipt = page.find("k3")
     assert isinstance(receipt, Receipt)
     before = {path.name: path.stat() for path in folder.glob("*.html")}
@@ -308,7 +321,7 @@ def test_revising_an_old_post_changes_its_page_alone(page: Page, folder: Path) -
     changed = {path.name for path in folder.glob("*.html") if path.stat() != before[path.name]}
     assert changed == {"page-1.html"}
     assert "Corrected" in Html(folder / "page-1.html").text
-    assert len(every_item(folder)) == 160
+    assert len(every_item(folder)) == 16
 
 
 def test_a_post_with_a_lost_file_is_found_in_part_and_completed(page: Page, folder: Path, part: MakePart) -> None:
@@ -421,8 +434,9 @@ def test_a_large_file_is_copied_with_constant_memory(page: Page, folder: Path, p
     assert (folder / "media/k1/v.mp4").stat().st_size == 64_000_000
 
 
+@pytest.mark.usefixtures("_pages_of_5")
 def test_no_temporary_file_stays_behind(page: Page, folder: Path, part: MakePart) -> None:
-    fill(page, 101)
+    fill(page, 11)
     put(page, "k", a_post("Garden", part()))
     assert not list(folder.rglob("*.new"))
 
@@ -499,31 +513,34 @@ def test_a_post_whose_own_file_is_missing_does_not_take_the_target_down(page: Pa
 
 
 @pytest.mark.parametrize("content", [b"", b'{"version": "https', b"\xff\xfe", b"[]", b'{"items": [{"id": 5}]}'])
+@pytest.mark.usefixtures("_pages_of_5")
 def test_a_damaged_feed_is_set_aside_and_made_anew(page: Page, folder: Path, content: bytes) -> None:
-    fill(page, 130)
+    fill(page, 13)
     before = every_item(folder)
     for name in ("feed.json", "feed-1.json"):
         (folder / name).write_bytes(content)
     found = page.find("k3")
     assert isinstance(found, Receipt)
-    fill(page, 1, first=130)
-    assert [item["id"] for item in every_item(folder)] == ["k130", *(item["id"] for item in before)]
+    fill(page, 1, first=13)
+    assert [item["id"] for item in every_item(folder)] == ["k13", *(item["id"] for item in before)]
     assert len(list(folder.glob("feed*.json.damaged-*"))) == 2
     assert every_item(folder)[1:] == before
 
 
+@pytest.mark.usefixtures("_pages_of_5")
 def test_a_lost_feed_is_made_anew(page: Page, folder: Path) -> None:
-    fill(page, 130)
+    fill(page, 13)
     before = every_item(folder)
     (folder / "feed.json").unlink()
     (folder / "index.html").unlink()
-    assert isinstance(page.find("k129"), Receipt)
+    assert isinstance(page.find("k12"), Receipt)
     assert every_item(folder) == before
-    assert len(Html(folder / "index.html").posts) == 80
+    assert len(Html(folder / "index.html").posts) == 8
 
 
+@pytest.mark.usefixtures("_pages_of_5")
 def test_a_damaged_marker_hides_no_post(page: Page, folder: Path) -> None:
-    fill(page, 130)
+    fill(page, 13)
     for marker in folder.glob("posts/*/k3.json"):
         marker.write_bytes(b"\0" * 100)
     assert isinstance(page.find("k3"), Receipt)

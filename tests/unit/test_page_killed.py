@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mediaagent.builtin.uploaders.page import Page
+from mediaagent.builtin.uploaders.page import Page, timeline
 from mediaagent.model import Absent, Post, PostPart, Receipt, Text
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -128,24 +129,30 @@ def page_of(feed: str) -> str:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Path:
-    folder = tmp_path / "spool"
+def quick() -> Iterator[Path]:
+    """A folder in memory where there is such a thing: some hundred timelines are made here, and removed."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def files(quick: Path) -> Path:
+    folder = quick / "spool"
     folder.mkdir()
     return folder
 
 
 @pytest.fixture
-def base(tmp_path: Path) -> Path:
-    return tmp_path / "base"
+def base(quick: Path) -> Path:
+    return quick / "base"
 
 
-@pytest.fixture
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def _small_pages_and_no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline, "FULL", 3)
     # A killed process loses nothing that it wrote; fsync is for power cuts. The steps are counted all the same.
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
-pytestmark = pytest.mark.usefixtures("_no_waiting_for_the_disk")
 
 
 def filled(base: Path, files: Path, count: int) -> None:
@@ -171,24 +178,24 @@ def test_one_more_post(base: Path, files: Path) -> None:
 
 @pytest.mark.parametrize("minutes", [200, -1], ids=["newest", "oldest"])
 def test_the_post_that_fills_a_page(base: Path, files: Path, minutes: int) -> None:
-    filled(base, files, 99)
-    post = a_post(files, "Hundredth", "a.jpg", minutes=minutes)
+    filled(base, files, 5)
+    post = a_post(files, "Sixth", "a.jpg", minutes=minutes)
     for _, folder in kills(base, lambda folder: Page(path=folder).upload(post, "new", Notes())):
         finish(folder, post, "new")
-        judge(folder, post, "new", total=100)
+        judge(folder, post, "new", total=6)
 
 
 def test_another_post_comes_before_the_one_that_was_killed(base: Path, files: Path) -> None:
-    filled(base, files, 99)
+    filled(base, files, 5)
     post, other = a_post(files, "Killed", "a.jpg", minutes=-1), a_post(files, "Other", minutes=300)
     for _, folder in kills(base, lambda folder: Page(path=folder).upload(post, "new", Notes())):
         Page(path=folder).upload(other, "other", Notes())
         finish(folder, post, "new")
-        judge(folder, post, "new", total=101)
-        judge(folder, other, "other", total=101)
+        judge(folder, post, "new", total=7)
+        judge(folder, other, "other", total=7)
 
 
-@pytest.mark.parametrize(("before", "number"), [(3, 1), (130, 7)], ids=["newest page", "old page"])
+@pytest.mark.parametrize(("before", "number"), [(3, 1), (10, 1)], ids=["newest page", "old page"])
 def test_a_revision(base: Path, files: Path, before: int, number: int) -> None:
     filled(base, files, before)
     key, minutes = f"k{number}", number
@@ -201,10 +208,10 @@ def test_a_revision(base: Path, files: Path, before: int, number: int) -> None:
 
 
 def test_the_making_anew_of_a_lost_feed(base: Path, files: Path) -> None:
-    filled(base, files, 120)
+    filled(base, files, 9)
     (base / "feed.json").unlink()
-    post = a_post(files, "Post 110", minutes=110)
-    for _, folder in kills(base, lambda folder: Page(path=folder).find("k110")):
-        judge_later = Page(path=folder).find("k110")
-        assert isinstance(judge_later, Receipt)
-        judge(folder, post, "k110", total=120)
+    post = a_post(files, "Post 8", minutes=8)
+    for _, folder in kills(base, lambda folder: Page(path=folder).find("k8")):
+        found = Page(path=folder).find("k8")
+        assert isinstance(found, Receipt)
+        judge(folder, post, "k8", total=9)

@@ -172,7 +172,10 @@ class Spool(Protocol):
         """Whether the content is whole, opened safely below `root`. Raises Unsecured."""
 
     def secure(self, source: str, root: Path, file: SeenFile, claim: Claim, verdict: Verdict) -> Part:
-        """Copies the claim's files in one hand; durable when this returns. Raises Unsecured."""
+        """Copies the claim's files in one hand; safe only after `settle`. Raises Unsecured."""
+
+    def settle(self, parts: Sequence[Part]) -> None:
+        """Makes copies durable, many at once; their files are readable from then on. Raises Unsecured."""
 
     def amend(self, part: Part) -> None:
         """Writes a part's facts anew beside its copy."""

@@ -114,19 +114,41 @@ class Securing:
         due.sort(key=lambda waiting: waiting.file.path)
         taken = 0
         for start in range(0, len(due), _BATCH):
-            parts: list[Part] = []
-            notes: list[FileNote] = []
-            self._uncommitted = parts
-            for waiting in due[start : start + _BATCH]:
-                for outcome in self._look(waiting):
-                    (parts if isinstance(outcome, Part) else notes).append(outcome)  # type: ignore[arg-type]
-            self._settle(parts, notes)
-            taken += len(parts)
+            taken += self._take_batch(due[start : start + _BATCH])
             if self.full:
                 break
         return taken
 
-    def _settle(self, parts: list[Part], notes: list[FileNote]) -> None:
+    def _take_batch(self, batch: list[WaitingFile]) -> int:
+        copied: list[tuple[WaitingFile, Part]] = []
+        notes: list[FileNote] = []
+        for waiting in batch:
+            outcome = self._look(waiting)
+            if isinstance(outcome, Part):
+                copied.append((waiting, outcome))
+            elif outcome is not None:
+                notes.append(outcome)
+        parts = self._uncommitted = []
+        for part, wants in self._settled(copied):
+            finished = self.finish(part, wants)
+            (parts if isinstance(finished, Part) else notes).append(finished)  # type: ignore[arg-type]
+        self._write_down(parts, notes)
+        return len(parts)
+
+    def _settled(self, copied: list[tuple[WaitingFile, Part]]) -> Iterator[tuple[Part, tuple[str, ...]]]:
+        """Copies that are safely on disk; where the disk refuses, their files wait on."""
+        try:
+            self.spool.settle([part for _, part in copied])
+        except Unsecured as error:
+            self.full = str(error)
+            for waiting, _ in copied:
+                self._wait(waiting, str(error), _PAUSE)
+            return
+        for waiting, part in copied:
+            self._forget(waiting)
+            yield part, waiting.claim.wants
+
+    def _write_down(self, parts: list[Part], notes: list[FileNote]) -> None:
         if parts:
             self.ledger.keep(parts)
             self.newest = parts[-1].id
@@ -137,44 +159,44 @@ class Securing:
         for note in notes:
             self.log.info(note.state, source=self.source.name, path=printable(note.file.path), reason=note.reason)
 
-    def _look(self, waiting: WaitingFile) -> Iterator[Part | FileNote]:
-        """One look at a waiting file: it is taken, noted, or waits on."""
-        now = self.clock.steady()
+    def _look(self, waiting: WaitingFile) -> Part | FileNote | None:
+        """One look at a waiting file: it is copied, noted, or waits on."""
         file = self.lookout.look(waiting.file.path)
         if file is None:
-            yield self._end(waiting, "gone", "it was gone before it was finished")
-        elif file.fingerprint != waiting.file.fingerprint:
+            return self._end(waiting, "gone", "it was gone before it was finished")
+        if file.fingerprint != waiting.file.fingerprint:
             self._restart(waiting, file)
-        elif waiting.claim.done and self.lookout.look(waiting.claim.done) is None:
-            self._wait(waiting, f"waits for {printable(waiting.claim.done.name)}", waiting.claim.quiet.total_seconds())
-        elif waiting.verdict and not waiting.verdict.whole:
-            yield from self._give_up(waiting, now)
-        else:
-            yield from self._secure(waiting)
+            return None
+        if waiting.claim.done and self.lookout.look(waiting.claim.done) is None:
+            why = f"waits for {printable(waiting.claim.done.name)}"
+            self._wait(waiting, why, waiting.claim.quiet.total_seconds())
+            return None
+        if waiting.verdict and not waiting.verdict.whole:
+            return self._give_up(waiting)
+        return self._secure(waiting)
 
-    def _secure(self, waiting: WaitingFile) -> Iterator[Part | FileNote]:
+    def _secure(self, waiting: WaitingFile) -> Part | FileNote | None:
         try:
             waiting.verdict = self._prove(waiting)
             if not waiting.verdict.whole:
-                yield from self._give_up(waiting, self.clock.steady())
-                return
+                return self._give_up(waiting)
             root = self._root(waiting.file.path)
             part = self.spool.secure(self.source.name, root, self._dated(waiting), waiting.claim, waiting.verdict)
             self.full = ""
         except Changed:
             self._restart(waiting, self.lookout.look(waiting.file.path))
+            return None
         except Gone:
-            yield self._end(waiting, "gone", "it was gone before it was finished")
+            return self._end(waiting, "gone", "it was gone before it was finished")
         except Refused as refusal:
-            yield self._end(waiting, "refused", str(refusal))
+            return self._end(waiting, "refused", str(refusal))
         except SpoolFull as full:
             self.full = str(full)
             self._wait(waiting, self.full, _PAUSE)
+            return None
         except Unreadable as error:
-            yield from self._unreadable(waiting, error)
-        else:
-            yield self.finish(part, waiting.claim.wants)
-            self._forget(waiting)
+            return self._unreadable(waiting, error)
+        return part
 
     def _dated(self, waiting: WaitingFile) -> SeenFile:
         """The file with the wall's time of its last change, as of now: the wall's clock may have been set since."""
@@ -223,11 +245,12 @@ class Securing:
         if there is not None and there.fingerprint == part.fingerprint:
             self.spool.release([part.file.parent])  # the original is still there: the walk takes it anew
             return
+        self._uncommitted = []
         outcome = self.finish(part, wants)
         if isinstance(outcome, Part):
-            self._settle([outcome], [])
+            self._write_down([outcome], [])
         else:
-            self._settle([], [outcome])
+            self._write_down([], [outcome])
 
     def _is_rename(self, twin: Part, part: Part) -> bool:
         """Same bytes, and the first one is gone (or it is the same path, mounted anew)."""
@@ -252,23 +275,23 @@ class Securing:
         waiting.why = why
         waiting.look_at = self.clock.steady() + max(seconds, 0.05)
 
-    def _give_up(self, waiting: WaitingFile, now: float) -> Iterator[FileNote]:
+    def _give_up(self, waiting: WaitingFile) -> FileNote | None:
         """Not whole: it is looked at when it changes, and after `give_up` listed, once."""
         assert waiting.verdict is not None
+        now = self.clock.steady()
         end = waiting.since + self.source.give_up.total_seconds()
         if now >= end:
-            yield self._end(waiting, "incomplete", waiting.verdict.reason)
-            return
+            return self._end(waiting, "incomplete", waiting.verdict.reason)
         # A hint tells of a change at once; where hints get lost, this look finds it.
         waited = now - waiting.since
         self._wait(waiting, waiting.verdict.reason, min(max(waited / 2, 1.0), _PAUSE, end - now))
+        return None
 
-    def _unreadable(self, waiting: WaitingFile, error: Unsecured) -> Iterator[FileNote]:
-        now = self.clock.steady()
-        if now >= waiting.since + self.source.give_up.total_seconds():
-            yield self._end(waiting, "refused", str(error))
-            return
+    def _unreadable(self, waiting: WaitingFile, error: Unsecured) -> FileNote | None:
+        if self.clock.steady() >= waiting.since + self.source.give_up.total_seconds():
+            return self._end(waiting, "refused", str(error))
         self._wait(waiting, str(error), _PAUSE)
+        return None
 
     def _end(self, waiting: WaitingFile, state: str, reason: str) -> FileNote:
         if state == "gone":  # the very same may come back under this name

@@ -56,8 +56,8 @@ class SqliteDeliveries:
         now = self._now()
         with self._database.transaction() as connection:
             cursor = connection.execute(
-                "UPDATE deliveries SET state = 'waiting', in_doubt = 1, last_error = 'the agent ended during an attempt'"
-                " WHERE state = 'sending'"
+                "UPDATE deliveries SET state = 'waiting', in_doubt = 1,"
+                " last_error = 'the agent ended during an attempt' WHERE state = 'sending'"
             )
             late = epoch(now + _LONGEST_WAIT)
             connection.execute("UPDATE deliveries SET due_at = ? WHERE due_at > ?", (epoch(now), late))

@@ -31,7 +31,9 @@ class Housekeeping:
         self._ledger.forget_gone(self._now() - retention.GONE_FILES)
         with self._database.transaction() as connection:
             connection.execute(
-                "DELETE FROM history WHERE id IN (SELECT id FROM history WHERE at < ? ORDER BY id LIMIT 5000)",
+                # The newest step stays: by it a start knows whether the clock went back.
+                "DELETE FROM history WHERE id IN (SELECT id FROM history WHERE at < ? ORDER BY id LIMIT 5000)"
+                " AND id < (SELECT max(id) FROM history)",
                 (epoch(self._now() - retention.HISTORY),),
             )
 

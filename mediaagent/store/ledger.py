@@ -15,7 +15,25 @@ from mediaagent.store.rows import part_from, part_values, path_from
 
 __all__ = ["SqliteLedger"]
 
-_PART_COLUMNS = ["id", "source", "role", "path", "name", "files", "sha256", "size", "media_type", "device", "inode", "mtime_ns", "seen_at", "modified_at", "facts", "identity", "copy"]
+_PART_COLUMNS = [
+    "id",
+    "source",
+    "role",
+    "path",
+    "name",
+    "files",
+    "sha256",
+    "size",
+    "media_type",
+    "device",
+    "inode",
+    "mtime_ns",
+    "seen_at",
+    "modified_at",
+    "facts",
+    "identity",
+    "copy",
+]
 _INSERT_PART = (
     f"INSERT OR IGNORE INTO parts ({', '.join(_PART_COLUMNS)}) VALUES ({', '.join(f':{c}' for c in _PART_COLUMNS)})"  # noqa: S608
 )

@@ -72,7 +72,9 @@ class SqliteOutbox:
                 done = self._grow(connection, known, sighting, fresh, targets)
             connection.executemany("UPDATE parts SET event = ? WHERE id = ?", [(event, part.id) for part in fresh])
             names = ", ".join(part.name for part in fresh[:3]) + (f" and {len(fresh) - 3} more" if fresh[3:] else "")
-            self._history(connection, source, event, f"event {done}", sighting.nothing or f"of {names}{_WHY.get(done, '')}")
+            self._history(
+                connection, source, event, f"event {done}", sighting.nothing or f"of {names}{_WHY.get(done, '')}"
+            )
         return done
 
     def _insert(self, connection: sqlite3.Connection, source: str, sighting: Sighting, targets: Sequence[str]) -> int:
@@ -107,7 +109,8 @@ class SqliteOutbox:
         rebuilt = float(self._database.get_meta("rebuilt_at") or 0)
         for target in targets:
             connection.execute(
-                "INSERT INTO deliveries (event, target, key, state, due_at, in_doubt) VALUES (?, ?, ?, 'waiting', ?, ?)",
+                "INSERT INTO deliveries (event, target, key, state, due_at, in_doubt)"
+                " VALUES (?, ?, ?, 'waiting', ?, ?)",
                 (
                     event,
                     target,

@@ -10,12 +10,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -88,8 +90,23 @@ class DiskSpool:
         except BaseException:
             shutil.rmtree(making, ignore_errors=True)
             raise
-        self._used += sum(_size(path) for path in part.files.values())
         return part
+
+    def settle(self, parts: Sequence[Part]) -> None:
+        copied = [part for part in parts if part.files]
+        if not copied:
+            return
+        making = [self.folder_path / "tmp" / part.id for part in copied]
+        try:
+            # Side by side: the file system writes down many flushes at once (measured here: 2 to 6 times faster).
+            list(_flushers().map(_fsync, [file for folder in making for file in folder.iterdir()]))
+            list(_flushers().map(_fsync, making))
+            for folder in making:
+                folder.rename(self.folder_path / "parts" / folder.name)
+            fsync_folder(self.folder_path / "parts")
+        except OSError as error:
+            raise translated(self.folder_path, error) from error
+        self._used += sum(_size(path) for part in copied for path in part.files.values())
 
     def _copy(self, part: Part, making: Path, root: Path, file: SeenFile, claim: Claim) -> Part:
         making.mkdir(mode=0o700)
@@ -101,10 +118,7 @@ class DiskSpool:
             _still_the_same(path, identities[role])
         home = self.folder_path / "parts" / part.id
         part = replace(part, sha256=_sha256(making / claim.role), files={role: home / role for role in originals})
-        self._write_note(making, part, claim.wants)
-        fsync_folder(making)
-        making.rename(home)
-        fsync_folder(home.parent)
+        (making / "part.json").write_bytes(self._note(part, claim.wants))
         return part
 
     def _copy_one(self, root: Path, path: Path, target: Path) -> tuple[int, int, int, int]:
@@ -114,7 +128,6 @@ class DiskSpool:
             descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
                 copy_into(source, descriptor, path)
-                os.fsync(descriptor)
             finally:
                 os.close(descriptor)
             after = os.fstat(source)
@@ -132,11 +145,11 @@ class DiskSpool:
 
     def amend(self, part: Part) -> None:
         if part.files:
-            self._write_note(self.folder_path / "parts" / part.id, part, ())
+            write_durably(self.folder_path / "parts" / part.id / "part.json", self._note(part, ()))
 
-    def _write_note(self, folder: Path, part: Part, wants: tuple[str, ...]) -> None:
-        relative = {role: file.relative_to(self.folder_path) for role, file in _moved(part, self.folder_path).items()}
-        write_durably(folder / "part.json", dumps(_PartNote(replace(part, files=relative), wants)).encode())
+    def _note(self, part: Part, wants: tuple[str, ...]) -> bytes:
+        relative = {role: file.relative_to(self.folder_path) for role, file in part.files.items()}
+        return dumps(_PartNote(replace(part, files=relative), wants)).encode()
 
     def folder(self, event_id: int, revision: int) -> Path:
         return self._empty(self.folder_path / "events" / f"{event_id}-r{revision}")
@@ -156,11 +169,7 @@ class DiskSpool:
         brief = replace(event, parts=tuple(replace(part, files={}) for part in event.parts))
         write_durably(folder / "event.json", dumps(brief).encode())
         for file in folder.iterdir():
-            descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _fsync(file)
         fsync_folder(folder)
         fsync_folder(folder.parent)
         self._used += sum(_size(path) for path in folder.rglob("*"))
@@ -226,8 +235,17 @@ def _still_the_same(path: Path, identity: tuple[int, int, int, int]) -> None:
         raise Changed(f"{printable(path)} is another file now")
 
 
-def _moved(part: Part, spool: Path) -> dict[str, Path]:
-    return {role: spool / "parts" / part.id / role for role in part.files}
+@functools.cache
+def _flushers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(16, thread_name_prefix="flush")
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sha256(path: Path) -> str:

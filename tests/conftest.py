@@ -1,0 +1,28 @@
+"""What holds for every test: slow ones are for MEDIAAGENT_TESTS=all, under which a skipped test is a failure."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+ALL = os.environ.get("MEDIAAGENT_TESTS") == "all"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves slow tests out (not "skips" them) unless they are asked for, by -m or by MEDIAAGENT_TESTS."""
+    if ALL or config.option.markexpr or config.option.keyword:
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> object:
+    report = yield
+    if ALL and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and under MEDIAAGENT_TESTS=all every test counts"
+    return report

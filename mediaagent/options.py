@@ -149,16 +149,15 @@ def build(
     checks = {
         field.name: field.metadata[_META]["check"] for field in dataclasses.fields(cls) if _META in field.metadata
     }
+    meant = set()  # what is there under a mistyped name is not missing as well
     for name in table:
         if name not in known:
-            problems.append(
-                Problem(
-                    where=f"{where}.{name}", what="there is no such option", todo=did_you_mean(name, {*known, *beside})
-                )
-            )
+            todo = did_you_mean(name, {*known, *beside})
+            problems.append(Problem(where=f"{where}.{name}", what="there is no such option", todo=todo))
+            meant.add(todo.removeprefix('did you mean "').removesuffix('"?'))
     for name, declared in known.items():
         if name not in table:
-            if declared.required:
+            if declared.required and name not in meant:
                 problems.append(Problem(where=where, what=f'"{name}" is missing', todo=f"{name}: {declared.help}"))
             continue
         try:
@@ -196,6 +195,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d|w)?")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST = 100 * 365.25 * 86400
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?", re.IGNORECASE)
 
 
@@ -207,7 +207,9 @@ def convert(value: Any, kind: Any, base: Path) -> Any:
     if origin is Literal:
         if value not in get_args(kind):
             choices = [str(choice) for choice in get_args(kind)]
-            raise ValueError(f"{value!r} is none of {', '.join(choices)}; {did_you_mean(str(value), choices)}")
+            near = did_you_mean(str(value), choices)
+            hint = f"; {near}" if near.startswith("did") else ""
+            raise ValueError(f"{value!r} is none of {', '.join(choices)}{hint}")
         return value
     if origin in (list, tuple):
         if not isinstance(value, list):
@@ -241,7 +243,10 @@ def _convert_plain(value: Any, kind: Any, base: Path) -> Any:
     if kind is Path:
         if not value or "\0" in value:
             raise ValueError("an empty path")
-        return base / Path(value).expanduser()
+        try:
+            return base / Path(value).expanduser()
+        except RuntimeError:  # ~somebody, whom this machine doesn't know
+            raise ValueError(f"{value!r}: there is no such user on this machine") from None
     if kind is Secret:
         return Secret(value, base)
     if kind is zoneinfo.ZoneInfo:
@@ -253,12 +258,15 @@ _WANTED = {bool: "true or false", str: "a text in quotes", int: "a whole number"
 
 
 def _duration(value: Any) -> timedelta:
-    if type(value) in (int, float) and value >= 0:
-        return timedelta(seconds=value)
+    number = value if type(value) in (int, float) and value >= 0 else None
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if not match:
+    if match:
+        number = float(match[1]) * _SECONDS[match[2] or "s"]
+    if number is None:
         raise ValueError(f'{value!r} is not a duration; write "60s", "5m", "2h" or "14d"')
-    return timedelta(seconds=float(match[1]) * _SECONDS[match[2] or "s"])
+    if number > _LONGEST:
+        raise ValueError(f"{value!r} is longer than a hundred years")
+    return timedelta(seconds=number)
 
 
 def _size(value: Any) -> ByteSize:
@@ -268,6 +276,8 @@ def _size(value: Any) -> ByteSize:
     if not match:
         raise ValueError(f'{value!r} is not a size; write "500 MB" or "2 GB"')
     unit = 1024 if match[3] else 1000
+    if len(match[1]) > 18:
+        raise ValueError(f"{value!r} is larger than any disk")
     return ByteSize(float(match[1]) * unit ** " KMGT".index(match[2].upper() or " "))
 
 
@@ -325,10 +335,19 @@ def _toml(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+        return '"' + re.sub(r'["\\\x00-\x1f\x7f]', _escaped, value) + '"'
     return str(value)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    """One character of a basic string of TOML 1.0 that can't stand there as it is."""
+    return {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}.get(match[0]) or f"\\u{ord(match[0]):04x}"
 
 
 def show_value(value: Any) -> str:

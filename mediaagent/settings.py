@@ -169,6 +169,7 @@ class Lines:
 
 def read(path: Path) -> tuple[Settings | None, list[Problem]]:
     """The settings, as far as they can be read, and everything that is wrong with them. Never raises."""
+    path = path.absolute()
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -181,7 +182,7 @@ def read(path: Path) -> tuple[Settings | None, list[Problem]]:
     except tomllib.TOMLDecodeError as error:
         return None, [_no_toml(path, text, str(error))]
     lines = Lines(text)
-    settings, problems = _interpret(path.absolute(), document, lines)
+    settings, problems = _interpret(path, document, lines)
     return settings, [lines.place(problem, path) for problem in problems]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mediaagent.workbench.containers import chunks_of_png, dimensions, kind_of
+from mediaagent.workbench.containers import chunks_of_png, dimensions, kind_of, segments_of_jpeg
 from mediaagent.workbench.exif import exif_of, told
 from mediaagent.workbench.metadata import colour_profile, with_colour_profile, without_metadata
 
@@ -43,6 +43,8 @@ def prove(data: bytes) -> dict[str, Any]:
         raise BadPicture(f"{size[0]} x {size[1]} pixels are more than the limit of {MOST_PIXELS // 1_000_000} million")
     if kind_of(data) == "png":
         _prove_checksums(data)
+    if kind_of(data) == "jpeg" and not any(marker == 0xD9 for marker, _ in segments_of_jpeg(data)):
+        raise BadPicture("it has no end marker")  # OpenCV 4.10 decodes what there is and keeps quiet
     pixels = _decode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
     return told(data) | {"width": pixels.shape[1], "height": pixels.shape[0]}
 

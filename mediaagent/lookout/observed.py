@@ -131,6 +131,8 @@ class ObservedTree(FileSystemEventHandler):
             self._renew()
         elif not path.startswith(self._resolved) or (isinstance(event, FileMovedEvent) and not event.dest_path):
             return  # moved away
+        elif not self._closes and os.path.realpath(Path(path).parent) != str(Path(path).parent):
+            return  # behind a link: watchdog's polling, its last resort, follows them
         elif self._is_folder(event, path):
             self._report(Hint(kind="folder", path=self._shown(path)))
         elif not self._closes or not isinstance(event, FileCreatedEvent) or looks_linked(path):

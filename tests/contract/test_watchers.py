@@ -8,7 +8,7 @@ from pathlib import Path
 from mediaagent.api import Watcher
 from mediaagent.builtin.watchers.folder import Folder
 from mediaagent.builtin.watchers.motion import Motion
-from tests.contract.watcher_contract import WatcherContract
+from mediaagent.testing import WatcherContract
 
 PASSING = (".hidden.jpg", "cam/.trash/01-20261123030801-03.jpg", ".pureftpd-upload.6b03b5e9", ".in.a.jpg.", "a_tmp.jpg")
 

@@ -11,7 +11,7 @@ import pytest
 from mediaagent.api import Claim, Ignored
 from mediaagent.builtin.watchers.folder import Folder
 from mediaagent.options import build
-from tests.contract.watcher_contract import MOMENT, part_of, seen_file
+from mediaagent.testing import MOMENT, part_of, seen_file
 
 ROOT = Path("/inbox")
 

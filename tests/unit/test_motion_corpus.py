@@ -15,7 +15,7 @@ import pytest
 
 from mediaagent.api import Ignored, Part, Sighting
 from mediaagent.builtin.watchers.motion import Motion
-from tests.contract.watcher_contract import MOMENT, part_of, seen_file
+from mediaagent.testing import MOMENT, part_of, seen_file
 from tests.replay import replay
 
 DATA = Path(__file__).parents[1] / "data" / "motion"

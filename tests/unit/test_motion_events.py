@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mediaagent.api import Claim, Part, Sighting
 from mediaagent.builtin.watchers.motion import Motion
-from tests.contract.watcher_contract import MOMENT, part_of, seen_file
+from mediaagent.testing import MOMENT, part_of, seen_file
 
 ROOT = Path("/cameras")
 VIENNA = ZoneInfo("Europe/Vienna")

@@ -10,7 +10,7 @@ import pytest
 from mediaagent.api import Claim, Ignored
 from mediaagent.builtin.watchers.motion import Motion
 from mediaagent.options import build, to_table
-from tests.contract.watcher_contract import seen_file
+from mediaagent.testing import seen_file
 
 ROOT = Path("/cameras")
 

@@ -1,6 +1,6 @@
-"""What a plug-in's author tests with: the promises of an uploader as tests, a clock that stands still, small pictures.
+"""What every uploader promises: inherit `UploaderContract`, give two fixtures, and run the tests.
 
-Inherit, give two fixtures, run pytest::
+::
 
     class TestPigeon(UploaderContract):
         @pytest.fixture
@@ -19,7 +19,7 @@ import struct
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,31 +37,7 @@ from mediaagent.api import (
 )
 from mediaagent.options import build, options_of, to_table
 
-__all__ = ["FakeClock", "FarPost", "FarSide", "Notes", "UploaderContract", "new_key", "photo_post", "picture"]
-
-
-class FakeClock:
-    """A `Clock` that moves only when it is told to."""
-
-    def __init__(self, now: datetime = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)) -> None:
-        self._now, self._steady = now, 1000.0
-
-    def now(self) -> datetime:
-        """The wall's time, UTC."""
-        return self._now
-
-    def steady(self) -> float:
-        """Seconds that never jump."""
-        return self._steady
-
-    def advance(self, by: timedelta) -> None:
-        """Time passes."""
-        self._now += by
-        self._steady += by.total_seconds()
-
-    def jump(self, by: timedelta) -> None:
-        """Somebody sets the wall's clock; no time passes."""
-        self._now += by
+__all__ = ["FarPost", "FarSide", "Notes", "UploaderContract", "new_key", "photo_post", "picture"]
 
 
 class Notes(dict[str, str]):

@@ -198,6 +198,8 @@ class Service:
         def listen() -> None:
             with suppress(OSError):
                 while channel.recv(64):
+                    for lane in self._agent.lanes:
+                        lane.hurry()
                     for bell in self._bells.values():
                         bell.ring()
 

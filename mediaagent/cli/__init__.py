@@ -50,6 +50,15 @@ class _Commands(click.Group):
             ctx.fail(f"there is no command {args[0]!r}; {did_you_mean(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno != errno.EPIPE:
+                raise
+            _hush()  # `mediaagent queue | head`: who listens no more has heard enough
+            return 0
+
     def main(self, *args: Any, **extra: Any) -> Any:
         """Runs one command and ends the process with its code."""
         _write_anything()
@@ -73,9 +82,6 @@ def _guarded(body: Any) -> int:
         output.tell(str(error))
         return 2
     except OSError as error:
-        if error.errno == errno.EPIPE:  # `mediaagent queue | head`: who listens no more has heard enough
-            _hush()
-            return 0
         if error.filename is None:
             return output.show_bug(error)
         output.tell(f"{output.printable(error.filename)}: {error.strerror}")

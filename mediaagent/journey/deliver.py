@@ -53,6 +53,10 @@ class Lane:
         seconds = (due - self._clock.now()).total_seconds()
         return max(seconds, self._open_at - self._clock.steady(), 0.0)
 
+    def hurry(self) -> None:
+        """The owner asks: the target is tried at once, though it was out of reach."""
+        self._open_at = 0.0
+
     def step(self) -> bool:
         """Makes one attempt. Returns whether there was anything to attempt."""
         if self._clock.steady() < self._open_at:

@@ -1,0 +1,238 @@
+"""`scan`, `why`, `preview` and `check`: they tell, and change nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+
+import cv2
+import numpy
+import pytest
+
+from .cli_help import JPEG, SETTINGS, Memory, Place, a_place
+
+MOTION = """\
+[agent]
+state = "state"
+
+[watch.feeder]
+type = "motion"
+path = "pictures"
+existing = "post"
+timezone = "UTC"
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return a_place(tmp_path)
+
+
+def picture(path: Path, shade: int = 90) -> Path:
+    """A decodable picture."""
+    content = numpy.full((48, 64, 3), shade, numpy.uint8)
+    content[10:30, 10:30] = 255 - shade
+    path.write_bytes(cv2.imencode(".jpg", content)[1].tobytes())
+    return path
+
+
+def fates(place: Place, source: str = "feeder") -> dict[str, str]:
+    return {file["name"]: file["fate"] for file in place.call("scan", source, "--json").json["files"]}
+
+
+def test_scan_tells_what_would_become_of_each_file(place: Place) -> None:
+    picture(place.pictures / "whole.jpg")
+    (place.pictures / "half.jpg").write_bytes(JPEG[:-2])
+    (place.pictures / ".hidden.jpg").write_bytes(JPEG)
+    (place.pictures / "link.jpg").symlink_to("whole.jpg")
+    os.mkfifo(place.pictures / "pipe.jpg")
+    memory = Memory(place.folder / "state")
+    known = place.pictures / "known.jpg"
+    known.write_bytes(JPEG)
+    memory.part(known)
+    with memory.state.database.transaction() as connection:
+        found = known.lstat()
+        connection.execute("UPDATE files SET size = ?, mtime_ns = ?", (found.st_size, found.st_mtime_ns))
+    memory.close()
+    before = place.listing()
+    assert fates(place) == {"whole.jpg": "take", "half.jpg": "wait", ".hidden.jpg": "ignored", "known.jpg": "known"}
+    out = place.call("scan", "feeder").out
+    assert "cut or still being written" in out
+    assert "1 ignored, 1 known already, 1 to take, 1 not whole" in out
+    assert place.listing() == before
+
+
+def test_scan_shows_which_files_would_be_one_event(tmp_path: Path) -> None:
+    place = a_place(tmp_path, MOTION)
+    for name in ("01-20261123030801-00.jpg", "01-20261123030802-00.jpg", "02-20261123040802-00.jpg"):
+        picture(place.pictures / name)
+    (place.pictures / "01-20261123030801.mkv").write_bytes(b"")
+    document = place.call("scan", "feeder", "--json").json
+    assert sorted(event["files"] for event in document["events"]) == [1, 3]
+    assert {file["fate"] for file in document["files"]} == {"take", "note"}
+
+
+def test_scan_tells_what_lay_there_before_the_first_start(tmp_path: Path) -> None:
+    place = a_place(tmp_path, SETTINGS.replace('existing = "post"\n', ""))
+    picture(place.pictures / "new.jpg")
+    assert fates(place) == {"new.jpg": "take"}  # so young that it may still be growing
+
+
+def test_scan_of_an_unknown_source_or_a_missing_folder_is_an_error(place: Place) -> None:
+    assert 'did you mean "feeder"' in place.call("scan", "feder").err
+    place.pictures.rmdir()
+    answer = place.call("scan", "feeder")
+    assert answer.code == 2
+    assert "pictures" in answer.err
+
+
+def test_why_knows_files_that_are_there_not_whole_ignored_gone_or_strange(place: Place) -> None:
+    def why(name: str) -> str:
+        answer = place.call("why", str(place.pictures / name))
+        assert answer.code == 0
+        return answer.out
+
+    picture(place.pictures / "whole.jpg")
+    (place.pictures / "half.jpg").write_bytes(JPEG[:-2])
+    (place.pictures / ".hidden.jpg").write_bytes(JPEG)
+    (place.pictures / "link.jpg").symlink_to("whole.jpg")
+    assert "whole, to be taken" in why("whole.jpg")
+    assert "cut or still being written" in why("half.jpg")
+    assert "ignored: hidden" in why(".hidden.jpg")
+    assert "links are never followed" in why("link.jpg")
+    assert "never seen" in why("nothing.jpg")
+    assert "would be ignored" in why(".gone.jpg")
+    assert "below no watched folder" in place.call("why", "/etc/hostname").out
+    assert place.call("why", "7").code == 2
+
+
+def test_why_tells_the_whole_story_of_a_file_that_is_gone(place: Place) -> None:
+    memory = Memory(place.folder / "state")
+    memory.event(place.pictures / "robin.jpg")
+    memory.deliver("family", "delivered")
+    memory.close()
+    out = place.call("why", str(place.pictures / "robin.jpg")).out
+    for part in ("not there", "secured", "event new", "prepared", "delivered", "https://example.org/1"):
+        assert part in out
+    story = place.call("why", str(place.pictures / "robin.jpg"), "--json").json
+    assert story["events"][0]["deliveries"][0]["url"] == "https://example.org/1"
+
+
+def test_why_finds_a_file_by_the_real_name_of_a_linked_folder(place: Place) -> None:
+    (place.folder / "real").mkdir()
+    place.pictures.rmdir()
+    place.pictures.symlink_to("real")
+    picture(place.folder / "real" / "a.jpg")
+    assert "whole, to be taken" in place.call("why", str(place.folder / "real" / "a.jpg")).out
+
+
+def test_preview_shows_the_post_and_sends_nothing(place: Place) -> None:
+    robin = picture(place.pictures / "robin.jpg")
+    answer = place.call("preview", str(robin), "--json")
+    assert answer.code == 0
+    assert answer.json["post"]["title"] == "robin"
+    assert answer.json["post"]["parts"][0]["name"] == "robin.jpg"
+    assert not (place.folder / "state").exists()
+    assert not (place.folder / "page").exists()
+
+
+def test_preview_takes_files_from_anywhere_and_keeps_what_would_be_sent(tmp_path: Path) -> None:
+    place = a_place(tmp_path, MOTION)
+    names = ("01-20261123030801-00.jpg", "01-20261123030802-00.jpg", "01-20261123030805-00.jpg")
+    files = [str(picture(tmp_path / name, shade)) for name, shade in zip(names, (90, 120, 150), strict=True)]
+    answer = place.call("preview", *files, "--out", str(tmp_path / "out"))
+    assert answer.code == 0
+    assert "Feeder, 03:08: motion for 4 s, 3 frames" in answer.out
+    assert "best_frame chose" in answer.out
+    assert len(list((tmp_path / "out").iterdir())) == 1
+    assert place.call("preview", *files, "--out", str(tmp_path / "out")).code == 2
+
+
+def test_preview_tells_every_file_that_cannot_be_used(place: Place) -> None:
+    half = place.pictures / "half.jpg"
+    half.write_bytes(JPEG[:-2])
+    answer = place.call("preview", str(half), str(place.pictures / "no.jpg"), str(place.pictures))
+    assert answer.code == 2
+    assert "cut or still being written" in answer.err
+    assert "is not there" in answer.err
+    assert "is no regular file" in answer.err
+
+
+# --- check ------------------------------------------------------------------------------------------------------------
+
+
+def problems(place: Place) -> list[dict[str, str]]:
+    return list(place.call("check", "--json").json["problems"])
+
+
+def test_a_good_place_has_no_problem(place: Place) -> None:
+    answer = place.call("check")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith("no error, 0 warnings; feeder to family, archive")
+    assert not (place.folder / "state").exists()
+
+
+def test_check_tells_settings_and_folders_together(tmp_path: Path) -> None:
+    place = a_place(tmp_path, SETTINGS.replace("[upload.family]", '[watch.attic]\ntype = "folder"\n[upload.family]'))
+    place.pictures.rmdir()
+    found = problems(place)
+    assert [each["severity"] for each in found] == ["error", "error"]
+    assert any('"path" is missing' in each["what"] for each in found)
+    assert any("there is no folder" in each["what"] and each["todo"] for each in found)
+    assert place.call("check").code == 2
+
+
+def test_a_linked_folder_is_a_warning_a_link_to_nothing_an_error(place: Place) -> None:
+    place.pictures.rmdir()
+    place.pictures.symlink_to("real")
+    assert [each["severity"] for each in problems(place)] == ["error"]
+    (place.folder / "real").mkdir()
+    assert [each["severity"] for each in problems(place)] == ["warning"]
+    assert place.call("check").code == 0
+
+
+def test_a_state_inside_a_watched_folder_is_an_error(tmp_path: Path) -> None:
+    place = a_place(tmp_path, SETTINGS.replace('state = "state"', 'state = "pictures/state"'))
+    assert "lies inside of" in problems(place)[0]["what"]
+
+
+def test_a_state_that_is_a_file_is_an_error(place: Place) -> None:
+    (place.folder / "state").write_text("x")
+    assert any("is no folder" in each["what"] for each in problems(place))
+
+
+def test_a_spool_limit_beyond_the_disk_is_a_warning(tmp_path: Path) -> None:
+    place = a_place(tmp_path, SETTINGS.replace('state = "state"', 'state = "state"\nspool_limit = "900 TB"'))
+    assert [each["severity"] for each in problems(place)] == ["warning"]
+
+
+def test_too_few_watches_are_told_with_the_command_that_helps(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = place.folder / "limit"
+    limit.write_text("3\n")
+    monkeypatch.setattr("mediaagent.cli.surroundings._LIMIT", limit)
+    for number in range(5):
+        (place.pictures / str(number)).mkdir()
+    (found,) = problems(place)
+    assert found["severity"] == "warning"
+    assert "sysctl fs.inotify.max_user_watches" in found["todo"]
+
+
+def test_troubles_of_the_running_agent_are_told(place: Place) -> None:
+    memory = Memory(place.folder / "state")
+    memory.state.trouble("upload.family", "no route to host")
+    document = place.call("check", "--json").json
+    assert document["agent"] == os.getpid()
+    assert any("no route to host" in each["what"] for each in document["problems"])
+    memory.close()
+    assert place.call("check", "--json").json["agent"] is None
+
+
+def test_check_never_takes_the_lock_of_the_state(place: Place) -> None:
+    Memory(place.folder / "state").close()
+    before = place.listing()
+    place.call("check")
+    assert place.listing() == before
+    sqlite3.connect(place.folder / "state" / "outbox.db").close()
+    assert json.loads(place.call("check", "--json").out)["ok"]

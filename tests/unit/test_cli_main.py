@@ -1,0 +1,172 @@
+"""The command line as a whole: where settings are found, what each error comes to, what is imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import mediaagent
+from mediaagent import cli
+from mediaagent.cli import main
+from mediaagent.errors import StateError
+
+from .cli_help import SETTINGS, a_place
+
+ROOT = Path(mediaagent.__file__).parent.parent
+
+
+def call(*words: str, **environment: str) -> tuple[int, str, str]:
+    result = CliRunner(env=environment).invoke(main, list(words))
+    return result.exit_code, result.stdout, result.stderr
+
+
+def fresh(
+    *words: str, cwd: Path, environment: dict[str, str] | None = None, data: bool = False
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mediaagent", *words],
+        cwd=cwd,
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+    )
+
+
+def test_the_version_is_told() -> None:
+    assert call("--version") == (0, f"mediaagent, version {mediaagent.__version__}\n", "")
+
+
+def test_every_command_has_a_help() -> None:
+    for name in cli.COMMANDS:
+        code, out, _ = call(name, "--help")
+        assert code == 0
+        assert out.startswith("Usage:")
+
+
+def test_a_mistyped_command_is_answered_with_the_nearest() -> None:
+    code, _, err = call("quue")
+    assert code == 2
+    assert 'did you mean "queue"' in err
+
+
+def test_settings_are_found_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home" / "mediaagent"
+    home.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MEDIAAGENT_CONFIG", raising=False)
+    code, _, err = call("config")
+    assert code == 2
+    assert "mediaagent init" in err
+
+    def found() -> str:
+        code, out, err = call("config", "--json")
+        assert code == 0, err
+        return str(json.loads(out)["path"])
+
+    (home / "agent.toml").write_text(SETTINGS)
+    assert found() == str(home / "agent.toml")
+    (tmp_path / "agent.toml").write_text(SETTINGS)
+    assert found() == str(tmp_path / "agent.toml")
+    (tmp_path / "other.toml").write_text(SETTINGS)
+    monkeypatch.setenv("MEDIAAGENT_CONFIG", str(tmp_path / "other.toml"))
+    assert found() == str(tmp_path / "other.toml")
+
+
+def raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str, str]:
+    @click.command("plugins")
+    def command() -> None:
+        raise error
+
+    monkeypatch.setattr("mediaagent.cli.plugins.command", command)
+    return call("plugins")
+
+
+def test_a_state_that_cannot_be_used_is_one_line_and_code_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    import mediaagent.cli.plugins
+
+    assert mediaagent.cli.plugins
+    assert raising(StateError("another mediaagent is running"), monkeypatch) == (
+        2,
+        "",
+        "another mediaagent is running\n",
+    )
+
+
+def test_a_mistake_of_ours_is_a_report_ready_to_paste(monkeypatch: pytest.MonkeyPatch) -> None:
+    import mediaagent.cli.plugins
+
+    assert mediaagent.cli.plugins
+    code, _, err = raising(KeyError("oops"), monkeypatch)
+    assert code == 2
+    for part in ("Please report it", mediaagent.__version__, "Python 3.", "command:", "KeyError: 'oops'"):
+        assert part in err
+
+
+def test_ctrl_c_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    import mediaagent.cli.plugins
+
+    assert mediaagent.cli.plugins
+    code, out, err = raising(KeyboardInterrupt(), monkeypatch)
+    assert code == 130
+    assert (out + err).strip() == ""
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    a_place(tmp_path)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mediaagent", "--config", str(tmp_path / "agent.toml"), "config"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    with process.stderr:
+        assert process.stderr.read() == b""
+    assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("words", [["queue"], ["config"], ["why", "1"], ["plugins", "motion"]])
+def test_commands_that_only_look_import_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
+    a_place(tmp_path)
+    script = (
+        "import sys\nfrom mediaagent.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'cv2', 'numpy', 'requests', 'watchdog', 'pyinotify'} & sys.modules.keys()), file=sys.stderr)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, "--config", str(tmp_path / "agent.toml"), *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert result.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_terminal_that_knows_only_ascii_gets_names_escaped(tmp_path: Path) -> None:
+    place = a_place(tmp_path)
+    names = ["größe.jpg", "two\nlines.jpg", os.fsdecode(b"caf\xe9.jpg"), "-dash.jpg", "n" * 255]
+    for name in names:
+        (place.pictures / name).write_text("x")
+    ascii_only = {"PYTHONIOENCODING": "ascii"}
+    config = ["--config", str(tmp_path / "agent.toml")]
+    plain = fresh(*config, "scan", "feeder", cwd=tmp_path, environment=ascii_only)
+    assert (plain.returncode, plain.stderr) == (0, "")
+    for shown in (r"gr\xf6\xdfe.jpg", r"two\nlines.jpg", r"caf\udce9.jpg", "-dash.jpg", "n" * 255):
+        assert shown in plain.stdout
+    document = json.loads(fresh(*config, "scan", "feeder", "--json", cwd=tmp_path, environment=ascii_only).stdout)
+    assert {file["name"] for file in document["files"]} >= {"größe.jpg", r"two\nlines.jpg", r"caf\udce9.jpg"}
+    for name in names:
+        assert fresh(*config, "why", "--", str(place.pictures / name), cwd=tmp_path).returncode == 0

@@ -39,7 +39,11 @@ def _list_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @_list_options
 @click.pass_context
 def command(context: click.Context, /, **options: Any) -> int:
-    return _list(context.obj, **options) if context.invoked_subcommand is None else 0
+    if context.invoked_subcommand is None:
+        return _list(context.obj, **options)
+    if any(options.values()):
+        raise click.UsageError(f"options go behind the command: mediaagent queue {context.invoked_subcommand} --…")
+    return 0
 
 
 @command.command("list", help="The queue: what wants attention first.")

@@ -117,6 +117,8 @@ class Owner:
         if event["state"] in ("failed", "dismissed"):
             self._prepare_again(connection, event)
             return self._told(connection, event, row, "is prepared again")
+        if event["state"] == "new":
+            connection.execute("UPDATE events SET prepare_at = ? WHERE id = ?", (self._now(), event["id"]))
         return self._told(connection, event, row, "is due now")
 
     def _prepare_again(self, connection: sqlite3.Connection, event: sqlite3.Row) -> None:

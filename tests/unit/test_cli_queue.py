@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -216,3 +217,22 @@ def test_a_damaged_memory_says_what_to_do(place: Place) -> None:
 def test_an_event_and_all_exclude_each_other(place: Place, filled: dict[str, int]) -> None:
     assert place.call("queue", "retry").code == 2
     assert place.call("queue", "retry", "1", "--all").code == 2
+
+
+def test_preparing_that_was_put_off_is_due_at_once_after_retry(place: Place) -> None:
+    memory = Memory(place.folder / "state")
+    number = memory.event(place.pictures / "a.jpg", prepared=False)
+    event = memory.state.outbox.event(number)
+    assert event is not None
+    memory.state.outbox.postpone(event, "OSError: no memory", memory.now + timedelta(hours=1))
+    memory.now += timedelta(seconds=30)
+    assert memory.state.outbox.unprepared() is None
+    assert place.call("queue", "retry", str(number)).code == 0
+    assert memory.state.outbox.unprepared() is not None
+    memory.close()
+
+
+def test_options_before_the_order_are_not_silently_lost(place: Place) -> None:
+    answer = place.call("queue", "--json", "show", "1")
+    assert answer.code == 2
+    assert "behind" in answer.err

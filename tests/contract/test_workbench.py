@@ -165,7 +165,7 @@ def damaged_png() -> bytes:
 
 
 BAD = {
-    "truncated": (lambda: CAMERA_PICTURE.read_bytes()[:12_288], "no end marker"),
+    "truncated": (lambda: CAMERA_PICTURE.read_bytes()[:12_288], "no decoder"),
     "truncated, with an end marker": (lambda: CAMERA_PICTURE.read_bytes()[:12_288] + b"\xff\xd9", "premature end"),
     "sent by an ASCII-mode client": (lambda: CAMERA_PICTURE.read_bytes().replace(b"\r", b""), "Corrupt JPEG data"),
     "one bit wrong": (lambda: _flipped(CAMERA_PICTURE.read_bytes()), "Corrupt JPEG data"),

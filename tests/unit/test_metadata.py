@@ -146,6 +146,12 @@ def test_a_damaged_picture_is_refused_or_comes_out_clean(kind: str, data: st.Dat
     assert b"trailing-secret" not in after
 
 
+def test_a_jpeg_of_which_only_the_end_marker_is_missing_is_refused() -> None:
+    """All its pixels decode, and not every release of OpenCV minds."""
+    with pytest.raises(BadPicture):
+        prove(encoded(".jpg")[:-2])
+
+
 def test_a_picture_is_made_as_small_as_asked() -> None:
     noise = np.random.default_rng(3).integers(0, 255, (600, 800, 3), dtype=np.uint8)
     whole = encoded(".jpg", noise, cv2.IMWRITE_JPEG_QUALITY, 95)

@@ -439,6 +439,20 @@ class KernelContract(WatchingContract):
         outside.unlink()
         core.wait_for_files(root / "video.mp4")
 
+    def test_what_happens_in_a_folder_that_was_moved_out_is_soon_not_told_any_more(
+        self, lookout: Lookout, root: Path
+    ) -> None:
+        (root / "cam").mkdir()
+        core = Core(lookout, root)
+        gone = (root / "cam").rename(root.parent / "gone")
+        for number in range(200):
+            write(gone / f"{number}.jpg")
+            core.wait_for_files(write(root / f"marker{number}.jpg"))
+            if root / "cam" / f"{number}.jpg" not in {hint.path for hint in core.hints}:
+                return
+            time.sleep(0.02)
+        pytest.fail("it is still listened to, under its old name")
+
     def test_an_overflow_is_told_and_new_folders_are_watched_after_it(
         self, lookout: Lookout, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

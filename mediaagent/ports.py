@@ -240,10 +240,10 @@ class Outbox(Protocol):
     def parts(self, source: str, closed_since: datetime) -> Sequence[Part]:
         """Parts of no event yet, and those of events that were closed since then."""
 
-    def add(self, source: str, sighting: Sighting, targets: Sequence[str]) -> str:
+    def add(self, source: str, sightings: Sequence[Sighting], targets: Sequence[str]) -> Sequence[str]:
         """A whole sighting becomes an event with a delivery to each target, or revises the one with its key.
 
-        Returns what was done, in a word: "new", "revised", "joined" (nothing that people would see), "late" (it can't be
+        Returns what was done with each, in a word: "new", "revised", "joined" (nothing that people would see), "late" (it can't be
         shown any more), "nothing"."""
 
     def unprepared(self) -> Event | None:
@@ -274,8 +274,8 @@ class Deliveries(Protocol):
     def defer(self, delivery: Delivery, reason: str, due: datetime, *, in_doubt: bool) -> None:
         """It is not (surely) there: again at `due`."""
 
-    def reject(self, delivery: Delivery, reason: str) -> None:
-        """It never will be: a dead letter."""
+    def reject(self, delivery: Delivery, reason: str, *, in_doubt: bool = False) -> None:
+        """It never will be: a dead letter. `in_doubt`: it may be there all the same, should its owner try again."""
 
     def verified(self, delivery: Delivery, at: datetime | None) -> None:
         """Asked once more: done (None), or not answered and again then."""

@@ -75,7 +75,7 @@ class Lane:
         except Deferred as deferred:
             self._defer(delivery, deferred)
         except Rejected as rejected:
-            self._reject(delivery, str(rejected))
+            self._reject(delivery, str(rejected), in_doubt=delivery.in_doubt)
         except TooLarge as large:
             self._shrink(delivery, post, large)
         except Exception as error:  # a plug-in's turn
@@ -152,8 +152,8 @@ class Lane:
             "deferred", id=delivery.event_id, target=self.target.name, reason=str(deferred), wait=str(wait)
         )
 
-    def _reject(self, delivery: Delivery, reason: str) -> None:
-        self._deliveries.reject(delivery, reason)
+    def _reject(self, delivery: Delivery, reason: str, *, in_doubt: bool = False) -> None:
+        self._deliveries.reject(delivery, reason, in_doubt=in_doubt)
         self._log.warning("rejected", id=delivery.event_id, target=self.target.name, reason=reason)
 
     def _failed(self, delivery: Delivery, error: Exception) -> None:
@@ -161,7 +161,7 @@ class Lane:
         self._log.exception("uploader failed", id=delivery.event_id, target=self.target.name)
         reason = f"{type(error).__name__}: {error}"
         if delivery.attempts + 1 >= _MOST_FAILURES:
-            self._reject(delivery, f"given up after {delivery.attempts + 1} attempts: {reason}")
+            self._reject(delivery, f"given up after {delivery.attempts + 1} attempts: {reason}", in_doubt=True)
         else:
             self._defer(delivery, Deferred(reason, in_doubt=True))
 

@@ -6,11 +6,14 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from mediaagent.journey.plan import Log, Source
+from mediaagent.model import Sighting
 from mediaagent.ports import Clock, Outbox
 
 __all__ = ["gather"]
 
 _PAUSE = timedelta(seconds=5)
+#: Sightings that are written in one transaction.
+_BATCH = 100
 
 
 def gather(
@@ -26,21 +29,24 @@ def gather(
     again: datetime | None = None
     parts = outbox.parts(source.name, now - source.reopen)
     sightings = list(source.watcher.group(parts, now)) if parts else []
+    whole = []
     for sighting in sightings:
         until = sighting.growing_until
         if len(sightings) > 1 and any(part.id == interrupted_at for part in sighting.parts):
             until = now + _PAUSE
         if until is not None and until > now:
             again = min(again or until, until)
-            continue
-        outcome = outbox.add(source.name, sighting, source.targets)
-        done[outcome] += 1
-        if outcome != "nothing":
-            log.info(
-                f"event {outcome}",
-                source=source.name,
-                key=sighting.key,
-                parts=len(sighting.parts),
-                **({"reason": sighting.nothing} if sighting.nothing else {}),
-            )
+        else:
+            whole.append(sighting)
+    for start in range(0, len(whole), _BATCH):
+        batch = whole[start : start + _BATCH]
+        for sighting, outcome in zip(batch, outbox.add(source.name, batch, source.targets), strict=True):
+            done[outcome] += 1
+            if outcome != "nothing":
+                _tell(log, source, sighting, outcome)
     return done, again
+
+
+def _tell(log: Log, source: Source, sighting: Sighting, outcome: str) -> None:
+    reason = {"reason": sighting.nothing} if sighting.nothing else {}
+    log.info(f"event {outcome}", source=source.name, key=sighting.key, parts=len(sighting.parts), **reason)

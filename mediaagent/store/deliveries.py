@@ -146,11 +146,11 @@ class SqliteDeliveries:
             )
             self._history(connection, delivery, "deferred", reason)
 
-    def reject(self, delivery: Delivery, reason: str) -> None:
+    def reject(self, delivery: Delivery, reason: str, *, in_doubt: bool = False) -> None:
         with self._database.transaction() as connection:
             connection.execute(
-                "UPDATE deliveries SET state = 'rejected', in_doubt = 0, last_error = ? WHERE id = ?",
-                (reason, delivery.id),
+                "UPDATE deliveries SET state = 'rejected', in_doubt = ?, last_error = ? WHERE id = ?",
+                (in_doubt, reason, delivery.id),
             )
             self._history(connection, delivery, "rejected", reason)
 

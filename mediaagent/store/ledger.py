@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from mediaagent.model import FileNote, Fingerprint, Part, SeenFile
+from mediaagent.model import FileNote, Fingerprint, Part, SeenFile, printable
 from mediaagent.store.codec import epoch
 from mediaagent.store.database import Database
 from mediaagent.store.rows import part_from, part_values, path_from
@@ -55,25 +55,29 @@ class SqliteLedger:
                 yield path_from(path), Fingerprint(*fingerprint)
 
     def recall(self, source: str, file: SeenFile) -> str:
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(
                 "SELECT * FROM files WHERE source = ? AND path = ?", (source, os.fsencode(file.path))
             ).fetchone()
             if row and row["state"] != "gone" and _unchanged(row, file):
                 return str(row["state"])
-            return self._recall_elsewhere(connection, source, file)
+            elsewhere = self._elsewhere(connection, source, file)
+        if elsewhere is None:
+            return ""
+        with self._database.transaction() as connection:
+            reason = f"the same file as {printable(path_from(elsewhere['path']))}"
+            self._file(connection, source, file, "renamed", reason, elsewhere["part"])
+        return "renamed"
 
-    def _recall_elsewhere(self, connection: sqlite3.Connection, source: str, file: SeenFile) -> str:
+    def _elsewhere(self, connection: sqlite3.Connection, source: str, file: SeenFile) -> sqlite3.Row | None:
         """The same file under another name: a rename when that name is gone, nothing new when it is a hard link."""
         print_ = file.fingerprint
-        for row in connection.execute(
+        row: sqlite3.Row | None = connection.execute(
             "SELECT * FROM files WHERE inode = ? AND size = ? AND mtime_ns = ? AND device = ? AND source = ? "
-            "AND path <> ? AND state IN ('taken', 'baseline', 'renamed')",
+            "AND path <> ? AND state IN ('taken', 'baseline', 'renamed') LIMIT 1",
             (print_.inode, print_.size, print_.mtime_ns, print_.device, source, os.fsencode(file.path)),
-        ).fetchall():
-            self._file(connection, source, file, "renamed", f"the same file as {path_from(row['path'])}", row["part"])
-            return "renamed"
-        return ""
+        ).fetchone()
+        return row
 
     def note(self, source: str, notes: Iterable[FileNote]) -> None:
         with self._database.transaction() as connection:

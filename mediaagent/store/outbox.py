@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from base64 import b32encode
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,10 @@ _WHY = {
 }
 
 
+def _names(parts: Sequence[Part]) -> str:
+    return "of " + ", ".join(part.name for part in parts[:3]) + (f" and {len(parts) - 3} more" if parts[3:] else "")
+
+
 class SqliteOutbox:
     """ports.Outbox in SQLite."""
 
@@ -57,7 +62,11 @@ class SqliteOutbox:
             ).fetchall()
         return [part_from(row, self._spool, row["event_key"]) for row in [*closed, *fresh]]
 
-    def add(self, source: str, sighting: Sighting, targets: Sequence[str]) -> str:
+    def add(self, source: str, sightings: Sequence[Sighting], targets: Sequence[str]) -> Sequence[str]:
+        with self._database.transaction():
+            return [self._add(source, sighting, targets) for sighting in sightings]
+
+    def _add(self, source: str, sighting: Sighting, targets: Sequence[str]) -> str:
         fresh = [part for part in sighting.parts if not part.event_key]
         with self._database.transaction() as connection:
             known = connection.execute(
@@ -71,11 +80,18 @@ class SqliteOutbox:
                 event = known["id"]
                 done = self._grow(connection, known, sighting, fresh, targets)
             connection.executemany("UPDATE parts SET event = ? WHERE id = ?", [(event, part.id) for part in fresh])
-            names = ", ".join(part.name for part in fresh[:3]) + (f" and {len(fresh) - 3} more" if fresh[3:] else "")
-            self._history(
-                connection, source, event, f"event {done}", sighting.nothing or f"of {names}{_WHY.get(done, '')}"
-            )
+            detail = sighting.nothing or _names(fresh)
+            self._history(connection, source, event, f"event {done}", f"{detail}{_WHY.get(done, '')}")
+            if done == "late":
+                self._tell_late(connection, source, fresh)
         return done
+
+    def _tell_late(self, connection: sqlite3.Connection, source: str, parts: Sequence[Part]) -> None:
+        """Of each file by its name: it is the one thing that is finished and not shown."""
+        connection.executemany(
+            "INSERT INTO history (at, source, path, what, detail) VALUES (?, ?, ?, 'late', ?)",
+            [(self._epoch, source, os.fsencode(part.path), _WHY["late"].lstrip(": ")) for part in parts],
+        )
 
     def _insert(self, connection: sqlite3.Connection, source: str, sighting: Sighting, targets: Sequence[str]) -> int:
         now = epoch(self._now())

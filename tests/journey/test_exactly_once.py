@@ -141,8 +141,8 @@ class Life(RuleBasedStateMachine):
     def _listed_as_late(self) -> list[str]:
         """Frames that `why` explains: their visit's copies had been let go when they came."""
         with self.house.state.database.reading() as connection:
-            rows = connection.execute("SELECT detail FROM history WHERE what = 'event late'").fetchall()
-        return [name for row in rows for name in self.produced if f"{name}" in row["detail"].partition(":")[0]]
+            rows = connection.execute("SELECT path FROM history WHERE what = 'late'").fetchall()
+        return [Path(os.fsdecode(row["path"])).name for row in rows]
 
     def judge(self) -> None:
         trace = "\n".join(self.house.log.lines)

@@ -1,0 +1,74 @@
+"""An idle agent with 1,000 watched folders: wake-ups a second, memory, children.
+
+    python -m tests.bench.bench_idle [--folders N] [--seconds N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from tests.system.agent import AgentProcess
+
+SETTINGS = """
+[agent]
+state = "state"
+page = "page"
+[watch.garden]
+type = "motion"
+path = "watched"
+"""
+
+
+def voluntary_switches(process: psutil.Process) -> int:
+    """How often any of its threads went to sleep again: each is a wake-up."""
+    total = 0
+    for thread in process.threads():
+        status = Path(f"/proc/{process.pid}/task/{thread.id}/status").read_text()
+        total += int(status.partition("voluntary_ctxt_switches:")[2].split()[0])
+    return total
+
+
+def measure(folders: int, seconds: float, settle: float = 65) -> dict[str, float]:
+    """Wake-ups a second (medians of the rescan are in it), resident megabytes, children, after it has settled."""
+    with tempfile.TemporaryDirectory(prefix="mediaagent-idle-") as folder:
+        root = Path(folder)
+        for number in range(folders):
+            (root / "watched" / f"{number // 50}" / f"{number}").mkdir(parents=True)
+        agent = AgentProcess(root)
+        agent.configure(SETTINGS)
+        agent.start()
+        try:
+            agent.wait_until_running()
+            time.sleep(settle)  # past the first rescan: it updates the access times of folders just made
+            assert agent.process is not None
+            process = psutil.Process(agent.process.pid)
+            before, cpu = voluntary_switches(process), sum(process.cpu_times()[:2])
+            time.sleep(seconds)
+            return {
+                "wake-ups a second": (voluntary_switches(process) - before) / seconds,
+                "resident MB": process.memory_info().rss / 1e6,
+                "children": len(process.children(recursive=True)),
+                "CPU ms a minute": (sum(process.cpu_times()[:2]) - cpu) * 60_000 / seconds,
+                "threads": process.num_threads(),
+            }
+        finally:
+            agent.stop()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folders", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=75)
+    arguments = parser.parse_args()
+    print(f"{arguments.folders} folders, {arguments.seconds:.0f} s of nothing")
+    for name, value in measure(arguments.folders, arguments.seconds).items():
+        print(f"  {name:20}{value:10.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,3 +1,3 @@
-"""mediaagent posts what cameras, phone systems and test runs leave behind: once, whole, with a reason for everything."""
+"""mediaagent posts what cameras, phone systems and test runs leave behind: once, whole, each step explained."""
 
 __version__ = "0.1.0"

@@ -243,8 +243,8 @@ class Outbox(Protocol):
     def add(self, source: str, sightings: Sequence[Sighting], targets: Sequence[str]) -> Sequence[str]:
         """A whole sighting becomes an event with a delivery to each target, or revises the one with its key.
 
-        Returns what was done with each, in a word: "new", "revised", "joined" (nothing that people would see), "late" (it can't be
-        shown any more), "nothing"."""
+        Returns what was done with each, in a word: "new", "revised", "joined" (nothing that people would see),
+        "late" (it can't be shown any more), "nothing"."""
 
     def unprepared(self) -> Event | None:
         """The event that has waited longest for its post to be prepared."""

@@ -50,6 +50,7 @@ class Watching:
     wake: Callable[[], None] = lambda: None  # called from the lookout's threads when there is a hint
     _hints: queue.SimpleQueue[Hint] = field(default_factory=queue.SimpleQueue)
     _gather_at: dict[str, float] = field(default_factory=dict)  # source -> steady time
+    _troubled: dict[Path, set[str]] = field(default_factory=dict)  # root -> where its last walk met trouble
     _walk_at: float = 0.0
     _first: bool = True
 
@@ -148,11 +149,16 @@ class Watching:
             if file is not None:
                 self._notice(file)
 
-    def _tell(self, hint: Hint) -> None:
+    def _tell(self, hint: Hint) -> str:
+        """Keeps a trouble (or, without detail, that it is over) for the owner. Returns where it is."""
         where = printable(hint.path) if hint.path else "watching"
         self.trouble(where, hint.detail)
         if hint.detail:
             self.log.warning("trouble", where=where, detail=hint.detail)
+        return where
+
+    def _told(self, hint: Hint) -> None:
+        self._tell(hint)
 
     def _notice(self, file: SeenFile) -> None:
         for securing in self._of(file.path):
@@ -179,12 +185,13 @@ class Watching:
         begun = self.baselines.begun(source.name, root)
         since = begun if source.existing == "ignore" else None
         notes: list[FileNote] = []
+        troubled: set[str] = set()
         complete = True
 
         def told(hint: Hint) -> None:
             nonlocal complete
-            complete = False
-            self._tell(hint)
+            complete = complete and not hint.detail
+            troubled.add(self._tell(hint))
 
         for file in self.lookout.walk(root, securing.known, told):
             note = securing.notice(file, trust_ctime=self._first, baseline=since)
@@ -194,14 +201,16 @@ class Watching:
                 self.ledger.note(source.name, notes)
                 notes.clear()
         self.ledger.note(source.name, notes)
-        if complete:
-            self.trouble(printable(root), "")
-            if begun is not None:
-                self.baselines.complete(source.name, root)
+        # A walk tells of its troubles each time, so what it does not tell of is over.
+        for where in self._troubled.get(root, set()) - troubled | ({printable(root)} if complete else set()):
+            self.trouble(where, "")
+        self._troubled[root] = troubled
+        if complete and begun is not None:
+            self.baselines.complete(source.name, root)
 
     def _walk(self, folder: Path) -> None:
         for securing in self._of(folder):
-            for file in self.lookout.walk(folder, securing.known, self._tell):
+            for file in self.lookout.walk(folder, securing.known, self._told):
                 securing.notice(file)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from mediaagent.builtin.enrichers.best_frame import BestFrame
+from mediaagent.demo import draw_visit
 from mediaagent.model import Event, Post, PostPart
 from mediaagent.options import build
 from mediaagent.workbench.bench import ProcessWorkbench
@@ -103,6 +104,17 @@ def test_its_choice_is_worth_more_than_the_first_and_no_less_than_motions(
     for pick in VISITS[visit][1]:
         assert choice >= worth(TREE / pick), f"Motion's {pick} is better than {name}"
     assert choice >= 0.9 * max(map(worth, frames))
+
+
+@pytest.mark.parametrize("boxes", [True, False], ids=["with motion boxes", "by differences alone"])
+def test_of_the_demos_visit_it_keeps_a_robin_that_sits_still(boxes: bool, tmp_path: Path) -> None:
+    """Larger, but blurred: the pictures in which it spreads its wings."""
+    draw_visit(tmp_path / "camera", started=datetime(2026, 11, 23, 8, 0), pace=1000)
+    frames = sorted((tmp_path / "camera").glob("01-??????????????-??.jpg"))
+    assert len(frames) == 16
+    (name,) = chosen(post_of(frames, boxes=boxes), tmp_path)
+    flying = {frames[index].name for index in (0, 1, 2, 3, 13, 14, 15)}
+    assert name not in flying
 
 
 def test_the_measure_tells_pictures_apart() -> None:

@@ -264,3 +264,11 @@ def test_the_cameras_recordings_are_judged_as_their_keepers_did() -> None:
     ]
     folder = "ftp/tree/Reolink/2026/11/23"
     assert cut == [f"{folder}/Front_04_20261123032915.jpg", f"{folder}/Front_06_20261123032925.jpg"]
+
+
+@pytest.mark.parametrize("options", [(), (cv2.IMWRITE_JPEG_PROGRESSIVE, 1), (cv2.IMWRITE_JPEG_RST_INTERVAL, 2)])
+def test_a_motion_photo_with_a_film_after_its_end_marker_is_whole_once_its_picture_is(options: tuple[int, ...]) -> None:
+    photo, film = encoded(".jpg", *options), b"\0\0\0\x18ftypmp42" + b"film" * 40_000
+    assert verdict(photo + film).whole
+    assert not verdict(photo[: len(photo) * 2 // 3]).whole
+    assert not verdict(photo[:-2] + b"\0" * 100_000).whole

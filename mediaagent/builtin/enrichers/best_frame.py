@@ -84,9 +84,11 @@ def _choose(pictures: Sequence[PostPart], keep: int) -> dict[str, str]:
 
 
 def _score(one: _Judged, largest: float, sharpest: float) -> float:
-    """Size counts in full, sharpness by its root; a picture in which nothing moves loses against any other."""
+    """Size and sharpness count by their root: the blur of a wing beat makes a bird larger, not its picture better.
+
+    A picture in which nothing moves loses against any other."""
     size = one.size / largest if largest else 1.0
-    return (size or 0.001) * math.sqrt(one.sharpness / sharpest) * one.whole * one.middle * one.light
+    return math.sqrt((size or 1e-6) * one.sharpness / sharpest) * one.whole * one.middle * one.light
 
 
 def _in_words(one: _Judged, largest: float, sharpest: float) -> str:

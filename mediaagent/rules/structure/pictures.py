@@ -15,21 +15,46 @@ _PADDING = b"\0 \t\r\n"
 _BLANK_TAIL = 4096  # bytes of padding after a JPEG's or GIF's end that are put up with
 _MANY = 4096  # chunks or segments that are followed one by one
 _GIF_WALK = 32 << 20
+_JPEG_WALK = 256 << 20
+_CHUNK = 1 << 16
+#: In compressed data FF is followed by 00 (stuffed) or D0 to D7 (restart); everything else begins a segment or ends.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
 
 
 def jpeg(file: Content) -> str:
     """Segments up to the first scan, and the end marker at the end (ITU T.81, annex B).
 
     A thumbnail's end marker lies inside a segment, and compressed data never holds FFD9, so a prefix can't pass. What
-    is padded with blanks passes from its end marker on. What carries other data after the end marker does not pass.
+    is padded with blanks, or carries other data after its end marker (a phone's motion photo), passes from that
+    marker on; only for the latter the compressed data is read through.
     """
     scan = _first_scan(file)
     if isinstance(scan, str):
         return scan
     end = file.tail(_BLANK_TAIL).rstrip(_PADDING)
-    if not end.endswith(b"\xff\xd9") or file.size < scan + 2:
-        return f"the JPEG has no end marker: {file.size} bytes, {STILL}"
-    return ""
+    if (end.endswith(b"\xff\xd9") and file.size >= scan + 2) or _ends_inside(file, scan):
+        return ""
+    return f"the JPEG has no end marker: {file.size} bytes, {STILL}"
+
+
+def _ends_inside(file: Content, offset: int) -> bool:
+    """The end marker stands somewhere behind the first scan, outside of any segment."""
+    last = min(file.size, offset + _JPEG_WALK)
+    while offset < last:
+        chunk = file.at(offset, _CHUNK)
+        found = _MARKER.search(chunk)
+        if found is None:
+            offset += max(len(chunk) - 1, 1)  # a marker may lie across the chunk's end
+            continue
+        offset += found.start()
+        marker = chunk[found.start() + 1]
+        if marker == 0xD9:
+            return True
+        if marker == 0xFF:  # a fill byte
+            offset += 1
+        else:
+            offset += 2 + max(file.number(offset + 2, 2, "big"), 2)
+    return False
 
 
 def _first_scan(file: Content) -> int | str:

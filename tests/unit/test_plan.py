@@ -30,7 +30,7 @@ def problems(folder: Path, text: str) -> list[str]:
 def test_an_agent_that_would_watch_its_own_files_is_refused(tmp_path: Path, own: str) -> None:
     (tmp_path / "watched").mkdir()
     (tmp_path / "linked").symlink_to(tmp_path / "watched")
-    (told,) = problems(tmp_path, own + '[watch.all]\ntype = "folder"\npath = "watched"\n')
+    told, *_ = problems(tmp_path, own + '[watch.all]\ntype = "folder"\npath = "watched"\n')
     assert "lies inside of the watched folder" in told
 
 

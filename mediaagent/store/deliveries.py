@@ -75,7 +75,8 @@ class SqliteDeliveries:
         with self._database.transaction() as connection:
             # A target has one lane, so what is still "sending" here ended without a word (a full disk, say).
             connection.execute(
-                "UPDATE deliveries SET state = 'waiting', in_doubt = 1 WHERE target = ? AND state = 'sending'", (target,)
+                "UPDATE deliveries SET state = 'waiting', in_doubt = 1 WHERE target = ? AND state = 'sending'",
+                (target,),
             )
             while (row := self._choose(connection, target, now)) is not None:
                 wait = row["attempted_at"] + asking_after.total_seconds() - now

@@ -105,7 +105,7 @@ def _own_folders_watched(
 
 
 def _private_files(settings: Settings, uploaders: Mapping[str, Any]) -> Callable[[Path], bool]:
-    """Tells the settings file and the files that keys are in: they may lie in a watched folder, and are never posted."""
+    """Tells the settings file and the files that keys are in: wherever they lie, they are never posted."""
     files = {settings.path}
     for uploader in uploaders.values():
         for declared in options_of(type(uploader)):

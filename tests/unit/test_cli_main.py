@@ -7,6 +7,8 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -192,6 +194,21 @@ def test_what_the_machine_refuses_the_agent_is_told_in_words(
     assert (answer.code, answer.err.count("\n")) == (code, 1)
     assert str(tmp_path / "state" / "outbox.db") in answer.err
     assert said in answer.err
+
+
+def test_once_tells_what_was_refused_and_each_path_one_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_once(agent: object, patience: float, told: Callable[[str], None]) -> Counter[str]:
+        told("feeder: /srv/a b.jpg: /srv/a b.jpg: Permission denied")
+        return Counter(delivered=1, refused=2, dismissed=1)
+
+    place = a_place(tmp_path)
+    monkeypatch.setattr("mediaagent.daemon.run_once", run_once)
+    answer = place.call("run", "--once")
+    assert answer.code == 0
+    assert answer.out.splitlines() == [
+        "not taken: feeder: /srv/a b.jpg: Permission denied",
+        "1 delivered, 2 refused (see `mediaagent queue`), 1 not to be posted (see `mediaagent queue --all`)",
+    ]
 
 
 def test_an_error_of_sqlites_that_is_our_mistake_stays_a_report(

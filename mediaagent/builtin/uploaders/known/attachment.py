@@ -23,6 +23,9 @@ from mediaagent.builtin.uploaders.known.text import Enclosure
 __all__ = ["Linked", "attach", "lacking"]
 
 _UNTOLD = -1
+#: The site serves a file under its own name and with the type it was sent with, so a page or a drawing with scripts in
+#: it would act for whoever looks at it there. What is not on this list is offered for download.
+_SHOWN = {"application/json", "application/pdf", "image/gif", "image/jpeg", "image/png", "image/webp", "text/plain"}
 
 
 class Linked(dict[str, str]):
@@ -78,7 +81,7 @@ def _note(part: PostPart, recipient: str) -> str:
 
 
 def _upload(client: Client, part: PostPart, name: str, recipient: str) -> str:
-    media_type = "application/octet-stream" if recipient else bare(part.media_type)
+    media_type = "application/octet-stream" if recipient else _safe(bare(part.media_type))
 
     def post(path: str) -> tuple[Answer, int]:
         body = multipart({}, "file", name, media_type, _source(part.file, recipient))
@@ -92,6 +95,11 @@ def _upload(client: Client, part: PostPart, name: str, recipient: str) -> str:
     if answer.status == 200 and not answer.body.strip():
         finding.user_uuid(client)
     return plainly_uploaded(answer, f"{client.site}/file/upload ({part.name})", size)
+
+
+def _safe(kind: str) -> str:
+    harmless = kind in _SHOWN or kind.startswith(("audio/", "video/"))
+    return kind if harmless else "application/octet-stream"
 
 
 def _source(path: Path, recipient: str) -> Path | IO[bytes]:

@@ -69,7 +69,8 @@ def multipart(
 ) -> Body:
     """Fields and one file (RFC 7578), its name in raw UTF-8, as PHP reads it.
 
-    No `source`: an empty part without a name. An open file is sent from its start, and closed after. Raises OSError when a path can't be opened.
+    No `source`: an empty part without a name. An open file is closed after it was sent.
+    Raises OSError when a path can't be opened.
     """
     boundary = secrets.token_hex(16)
     head = "".join(

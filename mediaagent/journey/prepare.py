@@ -65,9 +65,11 @@ class Preparing:
 
     def _postpone(self, event: Event, error: Exception) -> None:
         tries = self._outbox.tries(event)
-        due = self._clock.now() + _RETRY[tries] if tries < len(_RETRY) else None
+        machine = isinstance(error, Deferred | OSError)  # a full disk, no memory, a stop: not the event's fault
+        wait = _RETRY[min(tries, len(_RETRY) - 1)] if machine or tries < len(_RETRY) else None
+        due = self._clock.now() + wait if wait else None
         reason = str(error) if isinstance(error, Deferred) else f"{type(error).__name__}: {error}"
-        self._outbox.postpone(event, reason, due)
+        self._outbox.postpone(event, reason, due, counts=not machine or tries < len(_RETRY) - 1)
         log = self._log.warning if isinstance(error, Deferred) else self._log.exception
         log("not prepared", id=event.id, source=event.source, reason=reason, again=str(due or "when asked"))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from mediaagent.ports import Lookout
     from mediaagent.store.queue import Queue
 
-__all__ = ["Look", "Looking", "made_up"]
+__all__ = ["Look", "Looking", "made_up", "no_file"]
 
 #: As the journey has it: what has not changed for so long before the first start lay there before.
 _SETTLED = timedelta(seconds=60)
@@ -55,6 +57,20 @@ class Looking:
                 root, (), lambda hint: trouble.append(f"{printable(hint.path)}: {hint.detail}")
             ):
                 yield self.at(file, root)
+
+    def others(self) -> Iterator[tuple[Path, str]]:
+        """What lies there and is no file (links, pipes), each with what it is; nobody else would ever tell of it."""
+        folders = [os.fspath(root) for root in self._source.watcher.roots]
+        while folders:
+            try:
+                with os.scandir(folders.pop()) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            folders.append(entry.path)
+                        elif not entry.is_file(follow_symlinks=False):
+                            yield Path(entry.path), no_file(Path(entry.path))
+            except OSError:
+                continue  # the walk tells of it
 
     def at(self, file: SeenFile, root: Path) -> Look:
         claim = self._claim(file)
@@ -140,6 +156,23 @@ def _known(state: str, reason: str) -> str:
         "refused": "refused",
     }.get(state, state)
     return f"{said}: {reason}" if reason and state != "baseline" else said
+
+
+_NO_FILES = {
+    stat.S_IFLNK: "a symbolic link: links are never followed",
+    stat.S_IFIFO: "a pipe: only files are taken",
+    stat.S_IFSOCK: "a socket: only files are taken",
+    stat.S_IFCHR: "a device: only files are taken",
+    stat.S_IFBLK: "a device: only files are taken",
+}
+
+
+def no_file(path: Path) -> str:
+    """What there is in place of a regular file, and that it is never taken; "" for files, folders and nothing."""
+    try:
+        return _NO_FILES.get(stat.S_IFMT(path.lstat().st_mode), "")
+    except (OSError, ValueError):
+        return ""
 
 
 def made_up(path: Path, size: int = 1) -> SeenFile:

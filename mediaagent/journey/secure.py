@@ -177,9 +177,7 @@ class Securing:
             return False
         return True
 
-    def _write_down(
-        self, copied: list[tuple[WaitingFile, Part]], ended: list[tuple[WaitingFile, FileNote]]
-    ) -> int:
+    def _write_down(self, copied: list[tuple[WaitingFile, Part]], ended: list[tuple[WaitingFile, FileNote]]) -> int:
         """Finishes new parts and keeps all in the ledger. Returns how many parts there are."""
         parts: list[Part] = []
         notes = [note for _, note in ended]

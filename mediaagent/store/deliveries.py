@@ -75,7 +75,8 @@ class SqliteDeliveries:
         with self._database.transaction() as connection:
             # A target has one lane, so what is still "sending" here ended without a word (a full disk, say).
             connection.execute(
-                "UPDATE deliveries SET state = 'waiting', in_doubt = 1 WHERE target = ? AND state = 'sending'", (target,)
+                "UPDATE deliveries SET state = 'waiting', in_doubt = 1 WHERE target = ? AND state = 'sending'",
+                (target,),
             )
             while (row := self._choose(connection, target, now)) is not None:
                 wait = row["attempted_at"] + asking_after.total_seconds() - now
@@ -129,7 +130,8 @@ class SqliteDeliveries:
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE deliveries SET receipt = ?, revision_delivered = ?, in_doubt = 0, last_error = '',"
-                " delivered_at = CASE WHEN delivered_at = 0 THEN ? ELSE delivered_at END, verify_at = coalesce(?, verify_at),"
+                " delivered_at = CASE WHEN delivered_at = 0 THEN ? ELSE delivered_at END,"
+                " verify_at = coalesce(?, verify_at),"
                 " state = CASE WHEN EXISTS (SELECT 1 FROM events WHERE id = event AND revision > ?"
                 "                           AND state <> 'dismissed')"
                 "         THEN 'waiting' ELSE 'delivered' END WHERE id = ?",

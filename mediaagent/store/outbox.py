@@ -62,6 +62,14 @@ class SqliteOutbox:
             ).fetchall()
         return [part_from(row, self._spool, row["event_key"]) for row in [*closed, *fresh]]
 
+    def open_parts(self) -> Mapping[str, int]:
+        """How many parts of each source belong to no event yet."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT source, count(*) AS n FROM parts WHERE event IS NULL GROUP BY source"
+            ).fetchall()
+        return {row["source"]: row["n"] for row in rows}
+
     def add(self, source: str, sightings: Sequence[Sighting], targets: Sequence[str]) -> Sequence[str]:
         with self._database.transaction():
             return [self._add(source, sighting, targets) for sighting in sightings]

@@ -57,10 +57,13 @@ def test_scan_tells_what_would_become_of_each_file(place: Place) -> None:
         connection.execute("UPDATE files SET size = ?, mtime_ns = ?", (found.st_size, found.st_mtime_ns))
     memory.close()
     before = place.listing()
-    assert fates(place) == {"whole.jpg": "take", "half.jpg": "wait", ".hidden.jpg": "ignored", "known.jpg": "known"}
+    found = fates(place)
+    assert {name for name, fate in found.items() if fate == "ignored"} == {".hidden.jpg", "link.jpg", "pipe.jpg"}
+    assert (found["whole.jpg"], found["half.jpg"], found["known.jpg"]) == ("take", "wait", "known")
     out = place.call("scan", "feeder").out
-    assert "cut or still being written" in out
-    assert "1 ignored, 1 known already, 1 to take, 1 not whole" in out
+    for said in ("cut or still being written", "links are never followed", "a pipe"):
+        assert said in out
+    assert "3 ignored, 1 known already, 1 to take, 1 not whole" in out
     assert place.listing() == before
 
 

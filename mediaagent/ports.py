@@ -258,8 +258,8 @@ class Outbox(Protocol):
     def dismiss(self, event: Event, reason: str) -> None:
         """The event is not posted, and why."""
 
-    def postpone(self, event: Event, reason: str, due: datetime | None, *, counts: bool = True) -> None:
-        """Preparing failed; once more at `due`, or never again by itself (None). `counts`: as one of its tries."""
+    def postpone(self, event: Event, reason: str, due: datetime | None) -> None:
+        """Preparing failed; once more at `due`, or never again by itself (None)."""
 
     def tries(self, event: Event) -> int:
         """How often preparing this event has failed."""

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
+from pathlib import Path
 
-__all__ = ["in_words", "is_full"]
+from mediaagent.errors import NoRoom, StateError
+from mediaagent.model import printable
+
+__all__ = ["refused"]
 
 _FULL = ": its disk is full: make room there; nothing is lost, and what waits goes on with the next run"
 _QUOTA = ": this user may store no more there: raise the quota, or make room"
@@ -40,24 +45,37 @@ _SYSTEM = {
 }
 
 
-def in_words(path: object, error: BaseException) -> str | None:
-    """What happened to `path`, and what to do; None for an error that is no refusal of the machine."""
+#: Where less is free, SQLite can't even map its index, and calls that an I/O error.
+_LEAST = 1_000_000
+
+
+def refused(path: Path, error: BaseException | None) -> StateError | None:
+    """The machine's refusal at `path`, with what to do; None for an error that is none, and so a mistake of ours.
+
+    An error of ours that was made of a refusal is one, too.
+    """
     words = _words(error)
-    return f"{path}{words}" if words else None
+    if error is None:
+        return None
+    if words is None:
+        cause = error.__cause__ if isinstance(error, StateError) else None
+        own = isinstance(cause, OSError) and _words(cause) not in (_FULL, _QUOTA)  # what we said of it was more exact
+        return None if own else refused(path, cause)
+    if words == _FAILS and _free(path) < _LEAST:
+        words = _FULL
+    kind = NoRoom if words in (_FULL, _QUOTA) else StateError
+    return kind(f"{printable(path)}{words}")
 
 
-def is_full(error: BaseException | None) -> bool:
-    """Whether a disk without room is behind this error: what waits goes on when there is room again."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        if _words(error) in (_FULL, _QUOTA):
-            return True
-        seen.add(id(error))
-        error = error.__cause__ or error.__context__
-    return False
+def _free(path: Path) -> int:
+    try:
+        found = os.statvfs(path.parent)
+    except OSError:
+        return _LEAST
+    return found.f_bavail * found.f_frsize
 
 
-def _words(error: BaseException) -> str | None:
+def _words(error: BaseException | None) -> str | None:
     if isinstance(error, sqlite3.Error):
         return _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
     return _SYSTEM.get(error.errno or 0) if isinstance(error, OSError) else None

@@ -19,8 +19,7 @@ import click
 import mediaagent
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
-from mediaagent.errors import ConfigError, MediaAgentError
-from mediaagent.refusals import is_full
+from mediaagent.errors import ConfigError, MediaAgentError, NoRoom
 
 __all__ = ["COMMANDS", "main"]
 
@@ -90,7 +89,7 @@ def _told(body: Callable[[], Any]) -> int:
         return 2
     except MediaAgentError as error:
         output.tell(str(error))
-        return 1 if is_full(error) else 2
+        return 1 if isinstance(error, NoRoom) else 2
     except OSError as error:
         if error.filename is not None:
             output.tell(f"{output.printable(error.filename)}: {error.strerror}")

@@ -79,10 +79,18 @@ class Looking:
         known = self._queue.file(self._source.name, file.path)
         if known and known.state != "gone" and (known.size, known.mtime_ns) == (file.size, file.mtime_ns):
             return Look(file=file, fate="known", reason=_known(known.state, known.reason), role=claim.role, claim=claim)
+        if known is None and (first := self._taken_as(file)):
+            reason = f"taken already, as {printable(first)}"
+            return Look(file=file, fate="known", reason=reason, role=claim.role, claim=claim)
         if self._lay_there(file, root):
             reason = 'lay there before the source was first started; existing = "post" posts such files'
             return Look(file=file, fate="baseline", reason=reason, role=claim.role, claim=claim)
         return self._proven(file, root, claim)
+
+    def _taken_as(self, file: SeenFile) -> Path | None:
+        """Another name, or another way to the folder, under which this very file was taken."""
+        found = self._queue.same_files(self._source.name, file.inode, file.size, file.mtime_ns)
+        return next((each.path for each in found if each.state == "taken"), None)
 
     def _claim(self, file: SeenFile) -> Claim | Ignored:
         try:

@@ -79,6 +79,8 @@ def _is_closed(entry: os.DirEntry[str], folder: bool, source: Source) -> bool:
 
 def memory(state: Path) -> Iterator[Problem]:
     """What of the agent's own files this user could not write: the agent would stop at the first thing to note."""
+    if not os.access(state, os.W_OK):  # told as such
+        return
     spool = state / "spool"
     files = [state / name for name in ("agent.lock", "agent.json", "outbox.db", "outbox.db-wal", "outbox.db-shm")]
     for path in (*files, spool, *(spool / name for name in ("parts", "events", "tmp"))):

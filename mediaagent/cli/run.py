@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import sys
@@ -16,7 +17,7 @@ import click
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
 from mediaagent.errors import StateError
-from mediaagent.refusals import in_words
+from mediaagent.refusals import refused
 
 
 @click.command("run", help="Watch and post, in the foreground, until Ctrl-C or SIGTERM.")
@@ -81,12 +82,9 @@ def _in_words(state: Path) -> Iterator[None]:
     """What the machine refuses the agent (room, rights, a lock) is no mistake of ours, and told with what to do."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
-        named = error.filename if isinstance(error, OSError) else state / "outbox.db"
-        words = in_words(output.printable(named or state), error)
-        if words is None:
-            raise
-        raise StateError(words) from error
+    except (sqlite3.Error, OSError, StateError) as error:
+        named = error.filename if isinstance(error, OSError) else None
+        raise refused(Path(os.fsdecode(named)) if named else state / "outbox.db", error) or error from error.__cause__
 
 
 def exit_code(outcome: Counter[str]) -> int:

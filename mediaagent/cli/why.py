@@ -81,12 +81,13 @@ def of_file(made: Plan, queue: Queue, path: Path) -> dict[str, Any]:
 
 def _other_names(source: Source, queue: Queue, path: Path) -> list[Path]:
     """Names under which the agent saw the same file: before it was renamed, or by another way to its folder."""
-    known = queue.file(source.name, path)
     try:
         there = path.lstat()
-        return queue.names_of(source.name, there.st_ino, there.st_size, there.st_mtime_ns)
+        found = queue.same_files(source.name, there.st_ino, there.st_size, there.st_mtime_ns)
     except (OSError, ValueError):
-        return queue.names_of(source.name, known.inode, known.size, known.mtime_ns) if known else []
+        known = queue.file(source.name, path)
+        found = queue.same_files(source.name, known.inode, known.size, known.mtime_ns) if known else []
+    return [each.path for each in found]
 
 
 def _as_seen(source: Source, path: Path) -> Path | None:

@@ -251,13 +251,13 @@ class SqliteOutbox:
             )
             self._history(connection, event.source, event.id, "dismissed", reason)
 
-    def postpone(self, event: Event, reason: str, due: datetime | None, *, counts: bool = True) -> None:
+    def postpone(self, event: Event, reason: str, due: datetime | None) -> None:
         with self._database.transaction() as connection:
             if self._has_grown(connection, event):
                 return
             connection.execute(
-                "UPDATE events SET tries = tries + ?, reason = ?, prepare_at = ?, state = ? WHERE id = ?",
-                (counts, reason, epoch(due) if due else 0, "new" if due else "failed", event.id),
+                "UPDATE events SET tries = tries + 1, reason = ?, prepare_at = ?, state = ? WHERE id = ?",
+                (reason, epoch(due) if due else 0, "new" if due else "failed", event.id),
             )
             if due is None:
                 connection.execute(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mediaagent.errors import StateError
-from mediaagent.refusals import in_words
+from mediaagent.refusals import refused
 from mediaagent.store.database import Damaged, Database
 
 __all__ = ["Done", "Owner"]
@@ -36,6 +36,8 @@ class Owner:
         self._now = now
         try:
             self._database = Database(path)
+        except StateError as error:
+            raise refused(path, error) or error from error.__cause__
         except Damaged as error:
             raise StateError(f"{error}: start the agent, which rebuilds it from its copies") from error
 
@@ -89,9 +91,7 @@ class Owner:
         try:
             yield
         except sqlite3.Error as error:
-            if words := in_words(self._database.path, error):
-                raise StateError(words) from error
-            raise
+            raise refused(self._database.path, error) or error from error.__cause__
 
     def _one(
         self,

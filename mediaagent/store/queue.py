@@ -10,9 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mediaagent.errors import StateError
 from mediaagent.model import Part, Post
-from mediaagent.refusals import in_words
+from mediaagent.refusals import refused
 from mediaagent.store.codec import epoch, loads, moment
 from mediaagent.store.reading import connect
 from mediaagent.store.rows import part_from, path_from
@@ -121,9 +120,7 @@ class Queue:
         try:
             return self._connection.execute(query, values).fetchall() if self._connection else []
         except sqlite3.Error as error:
-            if words := in_words(self.path, error):
-                raise StateError(words) from error
-            raise
+            raise refused(self.path, error) or error from error.__cause__
 
     # --- lists --------------------------------------------------------------------------------------------------------
 
@@ -280,10 +277,10 @@ class Queue:
         rows = self._rows("SELECT event FROM deliveries WHERE key = ?", (key,))
         return rows[0]["event"] if rows else None
 
-    def names_of(self, source: str, inode: int, size: int, mtime_ns: int) -> list[Path]:
-        """All names under which a source saw this very file, also by another way to its folder."""
-        query = "SELECT path FROM files WHERE inode = ? AND size = ? AND mtime_ns = ? AND source = ?"
-        return [path_from(row["path"]) for row in self._rows(query, (inode, size, mtime_ns, source))]
+    def same_files(self, source: str, inode: int, size: int, mtime_ns: int) -> list[FileRow]:
+        """All names under which a source saw this very file, by other ways to its folder too; the first one first."""
+        query = "SELECT * FROM files WHERE inode = ? AND size = ? AND mtime_ns = ? AND source = ? ORDER BY noted_at"
+        return [_file(row) for row in self._rows(query, (inode, size, mtime_ns, source))]
 
     def baseline_complete(self, source: str, root: Path) -> bool:
         """Whether the first walk of this folder, which sets aside what lay there before, was finished."""

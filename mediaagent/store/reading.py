@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 
 from mediaagent.errors import StateError
-from mediaagent.refusals import in_words
+from mediaagent.refusals import refused
 from mediaagent.store.database import VERSION
 
 __all__ = ["connect", "running"]
@@ -29,7 +29,7 @@ def connect(path: Path) -> sqlite3.Connection | None:
         connection.row_factory = sqlite3.Row
         (found,) = connection.execute("PRAGMA user_version").fetchone()
     except (sqlite3.Error, OSError) as error:
-        raise StateError(in_words(path, error) or f"{path}: {error}") from error
+        raise refused(path, error) or StateError(f"{path}: {error}") from error
     if found > VERSION:
         raise StateError(
             f"{path} was written by a newer mediaagent (its version is {found}, this one knows {VERSION}): "

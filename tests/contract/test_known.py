@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -12,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from mediaagent.api import Absent, Deferred, Post, Receipt, Rejected, Secret, Text, TooLarge, Unknown
+from mediaagent.api import Absent, Deferred, Post, Rejected, Secret, Text, TooLarge, Unknown
 from mediaagent.builtin.uploaders.known import Known
-from mediaagent.testing import FarPost, FarSide, Notes, UploaderContract, new_key, photo_post
+from mediaagent.testing import FarSide, Notes, UploaderContract, new_key, photo_post
+from tests.contract.known_steps import RECIPIENT, deliver, hasty, seen, uploader_for, watched
 from tests.doubles.known import BIRDCAM_KEY, STOCK, KnownDouble
 from tests.doubles.known_faults import (
     CommitLate,
@@ -38,35 +36,14 @@ FILES = Path(__file__).parents[1] / "data" / "known" / "files"
 
 @pytest.fixture
 def double() -> Iterator[KnownDouble]:
-    with KnownDouble() as running:
+    with watched() as running:
         yield running
-        for request in running.requests:
-            assert not {"cookie", "x-requested-with", "if-modified-since", "authorization"} & set(request.headers)
-            assert request.headers["accept"] == "application/json"
-            assert all(file.field == "photo" for file in request.files)
-            assert running.site.signed_in(request) or "x-known-signature" not in request.headers
+        assert all(file.field == "photo" for request in running.requests for file in request.files)
 
 
 @pytest.fixture
 def known(double: KnownDouble) -> Known:
     return uploader_for(double)
-
-
-def uploader_for(double: KnownDouble, **options: object) -> Known:
-    patient = {"timeout": timedelta(seconds=20)} | options
-    return Known(site=double.address, user="birdcam", key=Secret(BIRDCAM_KEY), **patient)  # type: ignore[arg-type]
-
-
-def hasty(known: Known, slow_site: bool) -> Known:
-    """The same, with times in which a test can wait: a minute is half a second."""
-    return replace(known, timeout=timedelta(seconds=0.4), settles_after=timedelta(seconds=0.6 if slow_site else 0.01))
-
-
-def seen(post: StoredPost) -> FarPost:
-    """As a browser shows it."""
-    visible = re.sub(r"<span hidden>.*?</span>", "", post.body)
-    text = html.unescape(re.sub(r"<[a-z/][^>]*>", "", visible)) if post.kind == "image" else visible
-    return FarPost(title=post.title, text=text, files=len(post.files))
 
 
 class TestContract(UploaderContract):
@@ -77,26 +54,6 @@ class TestContract(UploaderContract):
     @pytest.fixture
     def far_side(self, double: KnownDouble) -> FarSide:
         return lambda key: [seen(post) for post in double.posts if key in post.body]
-
-
-def deliver(known: Known, post: Post, key: str, tries: int = 8) -> Receipt:
-    """What the agent does with a delivery, without the waiting between tries."""
-    progress, in_doubt = Notes(), False
-    for _ in range(tries):
-        try:
-            if not in_doubt:
-                return known.upload(post, key, progress)
-            time.sleep(known.settles_after.total_seconds())
-            found = known.find(key)
-            if isinstance(found, Absent):
-                known.upload(post, key, progress)
-                found = known.find(key)
-            if isinstance(found, Receipt):
-                missing = {part.name for part in post.parts} - set(found.parts)
-                return known.revise(found, post, key) if missing else found
-        except Deferred as deferred:
-            in_doubt = in_doubt or deferred.in_doubt
-    raise AssertionError("it never got through")
 
 
 FIVE = ("1.png", "2.png", "3.png", "4.png", "5.png")
@@ -449,7 +406,7 @@ def test_check_warns_of_a_key_that_others_can_read(double: KnownDouble, known: K
     file = tmp_path / "key"
     file.write_text(BIRDCAM_KEY + "\n")
     file.chmod(0o644)
-    known = replace(known, key=Secret(f"file:{file}"))
+    known = replace(known, key=Secret(f"file:{file}"), encrypt_to=RECIPIENT)
     assert ["everybody can read" in problem.what for problem in known.check()] == [True]
     file.chmod(0o600)
     assert list(known.check()) == []

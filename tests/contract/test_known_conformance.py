@@ -28,9 +28,12 @@ def test_the_double_answers_as_recorded(recorded: dict[str, Any], differences: d
 
 
 def test_every_subject_has_recordings() -> None:
-    """Auth, status, photo, edit, read-back, search, access."""
+    """Auth, status, photo, audio, entry, loose files, edit, read-back, search, access."""
     paths = [f"{recorded['method']} {recorded['path']}" for recorded in RECORDED]
     for wanted in ("POST /status/edit", "POST /photo/edit", "POST /photo/edit/", "GET /2026/", "GET /content/all/?q="):
         assert sum(path.startswith(wanted) for path in paths) >= 5
+    for wanted, least in {"/media/edit": 25, "/entry/edit": 3, "/micropub/": 8, "/file/upload": 10}.items():
+        assert sum(path.startswith(f"POST {wanted}") for path in paths) >= least
+    assert sum(path.startswith("GET /file/") for path in paths) >= 10
     assert {302, 400, 403, 404, 410, 500} <= {recorded["status"] for recorded in RECORDED}
     assert sum("access=" in str(recorded.get("form")) for recorded in RECORDED) >= 6

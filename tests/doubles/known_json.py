@@ -12,6 +12,8 @@ from tests.doubles import known_pictures as pictures
 from tests.doubles.known_http import Request
 from tests.doubles.known_site import SEARCH_PAGE, Site, StoredPost, User
 
+#: what is posted at /KIND/edit -> what it is as an object
+TYPES = {"photo": "image", "status": "note", "media": "media", "entry": "article"}
 WARNING = (
     "Warning: Access credentials were sent over a non-secured connection! "
     "To disable this warning set disable_cleartext_warning in your config.ini"
@@ -19,11 +21,11 @@ WARNING = (
 
 
 def messages(request: Request, *texts: Any) -> list[dict[str, Any]]:
-    """What went wrong; over plain http with credentials always headed by the warning."""
-    told: list[Any] = list(texts)
+    """What went wrong (a pair tells the kind too); over plain http with credentials always headed by the warning."""
+    told = [text if isinstance(text, tuple) else (text, "alert-danger") for text in texts]
     if "x-known-username" in request.headers and "x-known-signature" in request.headers and not request.secure:
-        told.insert(0, WARNING)
-    return [{"message": text, "message_type": "alert-danger"} for text in told]
+        told.insert(0, (WARNING, "alert-danger"))
+    return [{"message": text, "message_type": kind} for text, kind in told]
 
 
 def person(site: Site, user: User) -> dict[str, Any]:
@@ -51,7 +53,7 @@ def thing(site: Site, post: StoredPost) -> dict[str, Any]:
         "uuid": site.uuid(post),
         "content": re.sub(r"<[A-Za-z/!][^>]*>", "", html),
         "formattedContent": f"\n<p>{html}</p>\n" if html else "",
-        "displayName": post.title or ("Untitled" if post.kind == "image" else post.body),
+        "displayName": post.title or ("Untitled" if post.kind in ("image", "media") else post.body),
         "objectType": post.kind,
         "published": post.created.isoformat(timespec="seconds"),
         "updated": post.updated.isoformat(timespec="seconds"),
@@ -99,7 +101,7 @@ def list_page(
 ) -> dict[str, Any]:
     query = f"#{tag}" if tag else request.query.get("q", "")
     offset = int(request.query.get("offset", "0"))
-    kind = {"photos": "image", "statusupdates": "note"}.get(category, "")
+    kind = {"photos": "image", "statusupdates": "note", "audio": "media", "posts": "article"}.get(category, "")
     hits = site.tagged(reader, tag) if tag else site.search(reader, query, kind)
     page = hits[offset : offset + SEARCH_PAGE]
     value: dict[str, Any] = {
@@ -123,7 +125,7 @@ def list_page(
 
 
 def edit_page(site: Site, request: Request, reader: User, kind: str) -> dict[str, Any]:
-    fresh = StoredPost(kind="image" if kind == "photo" else "note", owner=reader)
+    fresh = StoredPost(kind=TYPES[kind], owner=reader)
     blank = thing(site, fresh) | {"id": "", "uuid": False, "url": f"{site.url}/{kind}/edit/"}
     if kind == "status":
         blank |= {"displayName": {}}
@@ -143,6 +145,8 @@ def edit_page(site: Site, request: Request, reader: User, kind: str) -> dict[str
         upload = {"type": "file", "name": "photo[]", "id": "photo-1", "accept": "image/*"}
         value |= {"hide-existing": True, "hide-delete": True, "label": "Description"}
         value["formFields"] |= {"photo[]": [upload]}  # type: ignore[operator]
+    if kind == "media":
+        value |= {"label": "Description"}
     return value
 
 

@@ -6,16 +6,13 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.doubles import known_files, known_media
 from tests.doubles import known_json as shown
 from tests.doubles import known_pictures as pictures
 from tests.doubles.known_http import Reply, Request, Upload
-from tests.doubles.known_site import Site, StoredFile, StoredPost
+from tests.doubles.known_site import Refused, Site, StoredFile, StoredPost
 
 NO_REASON: tuple[Any, ...] = ()  # the database refused, and nobody says so
-
-
-class Refused(Exception):
-    """A 400 with these messages."""
 
 
 def answer(site: Site, request: Request, *, race: bool = False) -> Reply:
@@ -44,10 +41,9 @@ class Page:
     def _get(self, path: str) -> Reply:
         file = re.fullmatch(r"/file/([0-9a-f]{32})(/.*)?", path)
         if file:
-            found = self.site.file(file[1])
-            return (
-                Reply(200, found.content, found.media_type) if found else Reply.page(404, "This page can't be found.")
-            )
+            return known_files.fetch(self.site, self.request, file[1])
+        if path == "/micropub/endpoint":
+            return known_files.micropub(self.site, self.request, self.user)
         editor = re.fullmatch(r"/(\w+)/edit", path)
         if editor:
             return self._editor(editor[1])
@@ -102,10 +98,13 @@ class Page:
         edit = re.fullmatch(r"/(\w+)/edit(?:/([\w-]+))?", path)
         if edit and edit[1] not in self.site.plugins:
             return self._error(404, "This page can't be found.")
+        uploads = {"/micropub/endpoint": known_files.micropub, "/file/upload": known_files.plain}
+        if path in uploads:
+            return uploads[path](self.site, self.request, self.user)
         refused = self._stranger()
         if refused:
             return refused
-        gone = re.fullmatch(r"(?:/(?:photo|status|media))?/delete/([\w-]+)", path)
+        gone = re.fullmatch(r"(?:/(?:photo|status|media|entry))?/delete/([\w-]+)", path)
         if gone:
             return self._delete(gone[1])
         loose = re.fullmatch(r"/attachment/([\w-]+)/([0-9a-f]+)", path)
@@ -127,10 +126,12 @@ class Page:
         if self.request.size > self.site.limits.post_max_size:
             self.request.fields, self.request.files = {}, []  # PHP drops them all
         if kind == "photo" and not any(file.field in ("photo", "photo[]") for file in self.request.files):
-            return self._crash()
+            return self._crash("Photo", "array_filter(): Argument #1 ($array) must be of type array, null given", 124)
+        if kind == "media" and any(file.field == "media[]" for file in self.request.files):
+            return self._crash("Media", "pathinfo(): Argument #1 ($path) must be of type string, array given", 73)
         old = self.site.by_id(post_id or "")
         assert self.user
-        draft = StoredPost(kind="image" if kind == "photo" else "note", owner=self.user)
+        draft = StoredPost(kind=shown.TYPES[kind], owner=self.user)
         try:
             if old and old.owner is not self.user:
                 raise Refused(*NO_REASON)
@@ -143,14 +144,21 @@ class Page:
         return self._location(shown.permalink(self.site, post))
 
     def _fill(self, draft: StoredPost, old: StoredPost | None) -> None:
-        fields = self.request.fields
+        fields = {**self.request.query, **self.request.fields}  # PHP's $_REQUEST
         draft.title, draft.body = fields.get("title", ""), fields.get("body", "").replace("\0", "")
         draft.tags = self.request.lists.get("tags") or fields.get("tags", "")
         draft.access = fields.get("access") or "PUBLIC"
         draft.created = self._created(fields.get("created", ""))
         if draft.kind == "note" and not draft.body.strip():
             raise Refused({})
-        draft.files = list(self._pictures(old is not None)) if draft.kind == "image" else []
+        if draft.kind == "article" and not draft.body:
+            raise Refused("You can't save an empty entry.")
+        if draft.kind == "image":
+            draft.files = list(self._pictures(old is not None))
+            if draft.files and not self.site.writable:
+                raise Refused(("Something went wrong saving your file.", "alert-info"), "Image wasn't attached.")
+        if draft.kind == "media":
+            draft.files = known_media.recording(self.site, self.request, editing=old is not None)
         words = f"{draft.title}{draft.body}{draft.tags}"
         broken = any("\ud800" <= c <= "\udfff" for c in words)
         if broken or (self.site.three_byte_database and any(c > "\uffff" for c in words)):
@@ -162,7 +170,7 @@ class Page:
             return draft
         old.title, old.body, old.tags, old.access = draft.title, draft.body, draft.tags, draft.access
         old.updated = draft.updated
-        old.files += draft.files
+        old.files = draft.files or old.files if old.kind == "media" else old.files + draft.files
         return old
 
     def _created(self, text: str) -> datetime:
@@ -215,13 +223,9 @@ class Page:
             texts = ("Something went wrong.",)
         return Reply.json(400, {"messages": shown.messages(self.request, *texts)})
 
-    def _crash(self) -> Reply:
-        exception = {
-            "class": "TypeError",
-            "message": "array_filter(): Argument #1 ($array) must be of type array, null given",
-            "file": "IdnoPlugins/Photo/Photo.php",
-            "line": 124,
-        }
+    def _crash(self, plugin: str, message: str, line: int) -> Reply:
+        file = f"IdnoPlugins/{plugin}/{plugin}.php"
+        exception = {"class": "TypeError", "message": message, "file": file, "line": line}
         value = {"exception": exception, "title": "Exception", "messages": shown.messages(self.request)}
         return Reply.json(500, value)
 

@@ -15,6 +15,10 @@ from datetime import UTC, datetime
 from tests.doubles.known_http import Request
 
 
+class Refused(Exception):
+    """A 400 with these messages."""
+
+
 @dataclass
 class User:
     handle: str
@@ -36,7 +40,7 @@ class StoredFile:
 
 @dataclass
 class StoredPost:
-    kind: str  # "image", "note"
+    kind: str  # "image", "note", "media", "article"
     owner: User
     title: str = ""
     body: str = ""
@@ -74,10 +78,12 @@ class Site:
     users: list[User]
     url: str = ""  # as configured; may differ from the address used
     limits: Limits = field(default_factory=Limits)
-    plugins: set[str] = field(default_factory=lambda: {"status", "photo"})
+    plugins: set[str] = field(default_factory=lambda: {"status", "photo", "entry", "indiepub"})  # "media" is off
+    writable: bool = True  # the disk that files go to
     three_byte_database: bool = True
     hides_spans: bool = False  # some filter on the site takes our hidden marks out
     posts: list[StoredPost] = field(default_factory=list)
+    loose: list[StoredFile] = field(default_factory=list)  # files of no post
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def signed_in(self, request: Request) -> User | None:
@@ -104,11 +110,12 @@ class Site:
         return next((post for post in self.posts if post.slug == slug), None)
 
     def file(self, file_id: str) -> StoredFile | None:
-        return next((file for post in self.posts for file in post.files if file.id == file_id), None)
+        held = (file for post in self.posts for file in post.files)
+        return next((file for file in (*held, *self.loose) if file.id == file_id), None)
 
     def add(self, post: StoredPost, *, race: bool = False) -> None:
         """Takes a post in, under a slug of its own; with `race` under the slug that another one has already."""
-        slug = _slug(post.title or ("untitled" if post.kind == "image" else post.body))
+        slug = _slug(post.title or ("untitled" if post.kind in ("image", "media") else post.body))
         taken, wanted, number = {other.slug for other in self.posts}, slug, 0
         while slug in taken and not race:
             number += 1

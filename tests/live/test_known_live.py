@@ -6,12 +6,14 @@ import html
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from mediaagent.api import Receipt, Secret
+from mediaagent.api import PostPart, Receipt, Secret
 from mediaagent.builtin.uploaders.known import Known, finding
-from mediaagent.testing import FarPost, FarSide, Notes, UploaderContract
+from mediaagent.testing import FarPost, FarSide, Notes, UploaderContract, new_key, photo_post
+from tests.contract.known_steps import RECIPIENT
 
 
 class Remembering(Known):
@@ -47,14 +49,28 @@ class TestLive(UploaderContract):
         return posts
 
     def test_a_post_sent_twice_is_found_once(self, uploader: Known, far_side: FarSide, tmp_path) -> None:  # type: ignore[no-untyped-def]
-        from mediaagent.testing import new_key, photo_post
-
         key = new_key()
         for _ in range(2):
             uploader.upload(photo_post(tmp_path, "a.png"), key, Notes())
         assert len(far_side(key)) == 2
         assert isinstance(uploader.find(key), Receipt)
         assert len(far_side(key)) == 1
+
+    @pytest.mark.parametrize(("kind", "recipient"), [("audio", ""), ("audio", RECIPIENT), ("entry", "")])
+    def test_files_are_kept_and_found(  # type: ignore[no-untyped-def]
+        self, kind: str, recipient: str, uploader: Known, far_side: FarSide, tmp_path
+    ) -> None:
+        file = tmp_path / "call"
+        file.write_bytes(bytes(range(256)) * 100)
+        names = ("one.mp3", "two & 2.mp3")
+        parts = tuple(PostPart(file=file, role="audio", media_type="audio/mpeg", name=name) for name in names)
+        post = replace(photo_post(tmp_path, text="1 < 2", access="private"), kind=kind, parts=parts)
+        known, key, notes = replace(uploader, encrypt_to=recipient), new_key(), Notes()
+        receipt = known.upload(post, key, notes)
+        assert known.upload(post, key, notes) == receipt
+        assert known.find(key) == receipt
+        assert known.revise(receipt, post, key) == receipt
+        assert ["1 < 2" in there.text for there in far_side(key)] == [True]
 
 
 def _seen(client, item) -> FarPost:  # type: ignore[no-untyped-def]

@@ -13,6 +13,7 @@ from mediaagent.api import Deferred, Secret
 from mediaagent.builtin.uploaders.known import Known
 from mediaagent.options import build
 from mediaagent.testing import Notes, new_key, photo_post
+from tests.contract.known_steps import IDENTITY, RECIPIENT
 from tests.doubles.known import BIRDCAM_KEY, KnownDouble
 from tests.doubles.known_faults import LoseReply
 
@@ -40,6 +41,24 @@ def test_what_is_no_home_page_is_told(site: str) -> None:
 @pytest.mark.parametrize("user", ["", " birdcam", "bird\ncam", "vögel"])
 def test_what_is_no_user_is_told(user: str) -> None:
     assert "upload.family.user" in problems(user=user)
+
+
+def test_a_recipient_is_a_public_key_of_age() -> None:
+    assert problems(encrypt_to=RECIPIENT) == problems(encrypt_to="") == ""
+    told = problems(encrypt_to=RECIPIENT[:-1])
+    assert "upload.family.encrypt_to" in told
+    assert "no public key of age" in told
+
+
+def test_a_secret_key_as_recipient_is_told_without_repeating_it() -> None:
+    told = problems(encrypt_to=IDENTITY)
+    assert "age-keygen -y" in told
+    assert IDENTITY not in told
+
+
+def test_what_becomes_of_sound_is_one_of_two_words() -> None:
+    assert problems(audio_fallback="defer") == ""
+    assert "upload.family.audio_fallback" in problems(audio_fallback="reject")
 
 
 def test_plain_http_is_for_this_machine_only() -> None:

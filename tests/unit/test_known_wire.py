@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 import requests
 
-from mediaagent.api import Post, Rejected, Secret
-from mediaagent.builtin.uploaders.known import Known
+from mediaagent.api import Deferred, Post, Rejected, Secret
+from mediaagent.builtin.uploaders.known import Known, encryption
 from mediaagent.builtin.uploaders.known.body import ShortFileError, form, multipart
 from mediaagent.builtin.uploaders.known.signing import signature, target
 from mediaagent.testing import Notes, new_key, photo_post
 from tests.contract.known_replay import KEYS, recordings
+from tests.contract.known_steps import RECIPIENT
 from tests.doubles.known import BIRDCAM_KEY, KnownDouble
 from tests.doubles.known_http import Request
 from tests.doubles.known_site import StoredPost
@@ -27,7 +28,7 @@ from tests.doubles.known_site import StoredPost
 
 def test_the_signatures_that_a_real_site_took_are_ours() -> None:
     signed = [r for r in recordings() if r["status"] == 200 and "X-KNOWN-SIGNATURE" in r["headers"]]
-    taken = [r for r in signed if r["method"] == "POST"]
+    taken = [r for r in signed if r["method"] == "POST" and r["body"]]  # /file/upload says 200 to strangers too
     assert len(taken) > 50
     for recorded in taken:
         key = KEYS[recorded["headers"]["X-KNOWN-USERNAME"].lower()]
@@ -141,7 +142,7 @@ def test_a_file_that_shrinks_while_it_is_sent_is_no_post(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"kind": "audio"}, "kind audio"),
+        ({"kind": "audio", "parts": ()}, "needs a recording"),
         ({"parts": ()}, "needs a picture"),
         ({"kind": "status"}, "holds no files"),
     ],
@@ -176,9 +177,29 @@ def test_the_same_file_twice_in_a_post_is_taken_away_once(tmp_path: Path) -> Non
         assert len(made.files) == 2
 
 
+def test_a_full_disk_while_encrypting_only_delays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Path("/dev/full").open("r+b", buffering=0)  # noqa: SIM115  (it is closed by what is tested)
+    monkeypatch.setattr(encryption.tempfile, "TemporaryFile", lambda: full)
+    file = tmp_path / "a.wav"
+    file.write_bytes(b"RIFF" * 100_000)
+    with pytest.raises(Deferred, match="No space left") as caught:
+        encryption.encrypted(file, RECIPIENT)
+    assert not caught.value.in_doubt
+
+
 # --- memory -----------------------------------------------------------------------------------------------------------
 
 SIZE = 300_000_000
+_ENCRYPT = """
+    import resource, sys
+    from pathlib import Path
+    from mediaagent.builtin.uploaders.known.encryption import encrypted
+    small, big = map(Path, sys.argv[2:])
+    encrypted(small, sys.argv[1]).close()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    encrypted(big, sys.argv[1]).close()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
 _UPLOAD = """
     import resource, sys
     from pathlib import Path
@@ -236,3 +257,13 @@ def test_requests_is_imported_only_when_something_is_sent() -> None:
     code = "import sys, mediaagent.builtin.uploaders.known; print('requests' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "False"
+
+
+def test_encrypting_100_mb_needs_no_more_memory_than_a_small_file(tmp_path: Path) -> None:
+    small, big = tmp_path / "small", tmp_path / "big"
+    small.write_bytes(b"RIFF")
+    with big.open("wb") as sparse:
+        sparse.truncate(100_000_000)
+    command = [sys.executable, "-c", textwrap.dedent(_ENCRYPT), RECIPIENT, str(small), str(big)]
+    grown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert int(grown) < 8_000  # kB

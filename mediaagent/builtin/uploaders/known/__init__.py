@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import urlsplit
 
 from mediaagent.api import (
@@ -55,6 +55,12 @@ def _bad_duration(value: timedelta) -> str | None:
     return None if value > timedelta() else "it must be longer than nothing"
 
 
+def _bad_recipient(recipient: str) -> str | None:
+    from mediaagent.builtin.uploaders.known import encryption
+
+    return encryption.complaint(recipient) if recipient else None
+
+
 def _loopback(site: str) -> bool:
     host = urlsplit(site).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
@@ -66,7 +72,7 @@ def _loopback(site: str) -> bool:
 
 
 class _Kind(Protocol):
-    """A module that posts one kind of post."""
+    """What posts one kind of post."""
 
     def upload(self, client: Client, post: Post, key: str, progress: Progress) -> Receipt: ...
     def revise(self, client: Client, receipt: Receipt, post: Post, key: str) -> Receipt: ...
@@ -74,13 +80,13 @@ class _Kind(Protocol):
 
 @plugin
 class Known:
-    """Posts photos and statuses to a Known site, as one of its users.
+    """Posts photos, sound, films, long posts with files, and statuses to a Known site, as one of its users.
 
     Each event becomes exactly one post there, also when an answer was lost: the post carries a key by which it is
-    found again (hidden at the end of a photo's text, as a tag of a status).
+    found again (hidden at the end of its text, or as a tag of a status).
 
-    The site re-encodes JPEG pictures. Anybody who knows the address of a picture can fetch it, also that of a private
-    post: Known has no access control on files.
+    The site re-encodes JPEG pictures. Anybody who knows the address of a file can fetch it, also that of a private
+    post: Known has no access control on files. `encrypt_to` has all files but photos encrypted before they are sent.
     """
 
     site: str = option("the address of the site's home page", check=_bad_site)
@@ -94,6 +100,15 @@ class Known:
     )
     settles_after: timedelta = option(
         "how long the site may still work on a request whose answer was lost", default=timedelta(seconds=120)
+    )
+    audio_fallback: Literal["attachment", "defer"] = option(
+        "sound and films where the site's Media plug-in is off: linked from a long post, or waiting until it is on",
+        default="attachment",
+    )
+    encrypt_to: str = option(
+        'the public key of age ("age1…") of the one who may open files: all but photos are sent encrypted, as NAME.age',
+        default="",
+        check=_bad_recipient,
     )
 
     def __post_init__(self) -> None:
@@ -139,13 +154,24 @@ class Known:
             yield Problem(where="key", what=str(unreadable), todo=checks.key_todo(self.key))
             return
         yield from checks.site_problems(self._connect, self.site, self.user)
+        if not self.encrypt_to:
+            yield from checks.recording_problems(self._connect, self.site, self.audio_fallback)
 
     def _kind(self, post: Post) -> _Kind:
         from mediaagent.builtin.uploaders.known import photo, status
+        from mediaagent.builtin.uploaders.known.audio import Recordings
+        from mediaagent.builtin.uploaders.known.entry import Entries
 
-        kinds: dict[str, _Kind] = {"photo": photo, "status": status}
+        recordings = Recordings(self.encrypt_to, self.audio_fallback)
+        kinds: dict[str, _Kind] = {
+            "photo": photo,
+            "status": status,
+            "audio": recordings,
+            "video": recordings,
+            "entry": Entries(self.encrypt_to),
+        }
         if post.kind not in kinds:
-            raise Rejected(f"this post is of the kind {post.kind}; Known gets {' and '.join(kinds)} posts from us")
+            raise Rejected(f"this post is of the kind {post.kind}; Known gets {', '.join(kinds)}")
         return kinds[post.kind]
 
     def _connect(self) -> Client:

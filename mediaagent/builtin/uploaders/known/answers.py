@@ -18,16 +18,18 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from mediaagent.api import Deferred, Rejected, TooLarge
 
-__all__ = ["Answer", "made", "reasons", "refused_by_database"]
+__all__ = ["Answer", "made", "plainly_uploaded", "reasons", "refusal_of", "refused_by_database", "uploaded"]
 
 #: Added to every message of a site that is reached by plain http; says nothing of the request.
 _CLEARTEXT = ("non-secured connection", "disable_cleartext_warning")
 #: What the API says when the site's own disk or PHP failed, not the post.
 _SITE_TROUBLE = ("saving your file", "failed to write file", "temporary folder", "partially uploaded", "php extension")
 _LONGEST_WAIT = timedelta(days=1)
-#: A body over post_max_size arrives without its fields; the site then crashes with exactly this. PHP's own default is
-#: 8 MB and nobody's limit is under 256 kB, so a smaller body that meets it has another trouble.
-_POST_MAX_SIZE = ("TypeError", "array_filter()")
+#: A body over post_max_size arrives without its fields; the site then crashes with exactly one of these. PHP's own
+#: default is 8 MB and nobody's limit is under 256 kB, so a smaller body that meets one has another trouble.
+_POST_MAX_SIZE = {"TypeError": "array_filter()", "Error": "Object of class Idno\\Core\\Language"}
+#: The Media plug-in says this then, and the micropub endpoint nothing at all when upload_max_filesize was met.
+_UNEXPLAINED = "for an unknown reason"
 _SMALLEST_LIMIT = 256_000
 
 
@@ -84,8 +86,37 @@ def made(answer: Answer, site: str, what: str, size: int) -> str:
         if isinstance(location, str) and _is_post(location, site):
             return _without_template(location)
         raise Deferred(f"{what}: {_no_success(answer)}", in_doubt=True)
-    _raise_for(answer, what, size)
-    raise AssertionError("every other status raises")
+    raise refusal_of(answer, what, size)
+
+
+def uploaded(answer: Answer, what: str, size: int) -> str:
+    """The address of the file that the micropub endpoint took in, or raises what the core is to do."""
+    if answer.status == 201:
+        url = answer.headers.get("location") or answer.get("url")
+        if isinstance(url, str) and _is_file(url):
+            return url
+    if answer.status == 400 and answer.get("error") == "cannot_save_media" and not reasons(answer):
+        if size > _SMALLEST_LIMIT:
+            raise TooLarge(f"{what}: the site does not keep {size} bytes; its upload_max_filesize may be smaller")
+        raise Deferred(f"{what}: the site could not keep the file, and gave no reason (400)")
+    raise refusal_of(answer, what, size)
+
+
+def plainly_uploaded(answer: Answer, what: str, size: int) -> str:
+    """The same for /file/upload, which says nothing but 200 when it took nothing."""
+    if answer.status == 200 and isinstance(answer.json, str) and _is_file(answer.json):
+        return answer.json
+    if answer.status == 200 and not answer.body.strip():
+        if size > _SMALLEST_LIMIT:
+            raise TooLarge(f"{what}: the site took nothing of {size} bytes; its upload_max_filesize may be smaller")
+        raise Deferred(f"{what}: the site took nothing, and gave no reason: is its disk full?")
+    raise refusal_of(answer, what, size)
+
+
+def _is_file(url: str) -> bool:
+    parts = urlsplit(url)
+    found = re.search(r"/file/[A-Za-z0-9]+$", parts.path)
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and found is not None
 
 
 def _is_post(location: str, site: str) -> bool:
@@ -113,16 +144,17 @@ def _because(answer: Answer) -> str:
     return f': "{said}"' if said else ""
 
 
-def _raise_for(answer: Answer, what: str, size: int) -> None:
+def refusal_of(answer: Answer, what: str, size: int) -> Deferred | Rejected | TooLarge:
+    """What to raise for an answer that is no success."""
     status = answer.status
     if status == 400:
-        _raise_for_400(answer, what)
+        return _refused(answer, what, size)
     if status == 413:
-        raise TooLarge(f"{what}: the web server takes no {size} bytes (413)")
+        return TooLarge(f"{what}: the web server takes no {size} bytes (413)")
     if status == 500 and _over_post_max_size(answer) and size > _SMALLEST_LIMIT:
-        raise TooLarge(f"{what}: {size} bytes are over the site's post_max_size")
+        return TooLarge(f"{what}: {size} bytes are over the site's post_max_size")
     if status == 403 and answer.json is None:  # Known answers us in JSON; a filter in front of it does not
-        raise Deferred(f"{what}: the web server in front of Known refuses this request (403); see its log")
+        return Deferred(f"{what}: the web server in front of Known refuses this request (403); see its log")
     words = {
         401: "the web server wants another password than Known's (401)",
         403: "the site does not accept the user name or the key (403); compare both with the site's settings",
@@ -132,7 +164,7 @@ def _raise_for(answer: Answer, what: str, size: int) -> None:
     if 300 <= status < 400:
         words = f"the site redirects to {answer.headers.get('location', 'nowhere')} ({status}): it does not take us as"
         words += " signed in, or `site` is not its real address"
-    raise Deferred(
+    return Deferred(
         f"{what}: {words}",
         retry_after=_retry_after(answer) if status in (429, 503) else None,
         in_doubt=status >= 500 or 200 <= status < 300,
@@ -140,22 +172,25 @@ def _raise_for(answer: Answer, what: str, size: int) -> None:
     )
 
 
-def _raise_for_400(answer: Answer, what: str) -> None:
+def _refused(answer: Answer, what: str, size: int) -> Deferred | Rejected | TooLarge:
     said = reasons(answer)
     if refused_by_database(answer):
-        raise Deferred(f"{what}: the site's database did not take the post, and gave no reason (400)")
-    if "exceeds" in said:
-        raise TooLarge(f"{what}: {said}")
+        return Deferred(f"{what}: the site's database did not take the post, and gave no reason (400)")
+    if "exceeds" in said or (_UNEXPLAINED in said and size > _SMALLEST_LIMIT):
+        return TooLarge(f"{what}: {said}")
+    if _UNEXPLAINED in said:
+        return Deferred(f"{what}: {said}")
     if any(mark in said.lower() for mark in _SITE_TROUBLE):
-        raise Deferred(f"{what}: {said}", target_down=True)
-    raise Rejected(f"{what}: {said}")
+        return Deferred(f"{what}: {said}", target_down=True)
+    return Rejected(f"{what}: {said}")
 
 
 def _over_post_max_size(answer: Answer) -> bool:
     exception = answer.get("exception")
     if not isinstance(exception, dict):
         return False
-    return exception.get("class") == _POST_MAX_SIZE[0] and str(exception.get("message")).startswith(_POST_MAX_SIZE[1])
+    known = _POST_MAX_SIZE.get(str(exception.get("class")))
+    return known is not None and str(exception.get("message")).startswith(known)
 
 
 def _retry_after(answer: Answer) -> timedelta | None:

@@ -9,7 +9,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 from urllib.parse import urlencode
 
 __all__ = ["Body", "ShortFileError", "form", "multipart"]
@@ -25,7 +25,7 @@ class ShortFileError(Exception):
 class Body:
     """What is sent: bytes, then perhaps a file, then bytes. Can be sent once."""
 
-    def __init__(self, media_type: str, head: bytes, file: BinaryIO | None = None, tail: bytes = b"") -> None:
+    def __init__(self, media_type: str, head: bytes, file: IO[bytes] | None = None, tail: bytes = b"") -> None:
         self.media_type = media_type
         self.started = False  # once true, the far side may have got it
         self._head, self._file, self._tail = head, file, tail
@@ -64,10 +64,13 @@ def form(fields: Mapping[str, str]) -> Body:
     return Body("application/x-www-form-urlencoded", urlencode(fields).encode("ascii"))
 
 
-def multipart(fields: Mapping[str, str], file_field: str, name: str, media_type: str, path: Path | None) -> Body:
-    """Fields and one file (RFC 7578), its name in raw UTF-8, as PHP reads it. No `path`: an empty part without a name.
+def multipart(
+    fields: Mapping[str, str], file_field: str, name: str, media_type: str, source: Path | IO[bytes] | None
+) -> Body:
+    """Fields and one file (RFC 7578), its name in raw UTF-8, as PHP reads it.
 
-    Raises OSError when the file can't be opened.
+    No `source`: an empty part without a name. An open file is closed after it was sent.
+    Raises OSError when a path can't be opened.
     """
     boundary = secrets.token_hex(16)
     head = "".join(
@@ -77,5 +80,5 @@ def multipart(fields: Mapping[str, str], file_field: str, name: str, media_type:
     quoted = name.replace("\\", "\\\\").replace('"', '\\"').replace("\r", " ").replace("\n", " ")
     head += f'--{boundary}\r\nContent-Disposition: form-data; name="{file_field}"; filename="{quoted}"\r\n'
     head += f"Content-Type: {media_type}\r\n\r\n"
-    file = path.open("rb") if path else None
+    file = source.open("rb") if isinstance(source, Path) else source
     return Body(f"multipart/form-data; boundary={boundary}", head.encode(), file, f"\r\n--{boundary}--\r\n".encode())

@@ -11,7 +11,7 @@ from mediaagent.api import Deferred, Problem, Secret
 from mediaagent.builtin.uploaders.known.answers import Answer
 from mediaagent.builtin.uploaders.known.client import Client
 
-__all__ = ["key_problems", "key_todo", "site_problems"]
+__all__ = ["key_problems", "key_todo", "recording_problems", "site_problems"]
 
 
 def key_problems(key: Secret) -> Iterator[Problem]:
@@ -56,11 +56,35 @@ def site_problems(connect: Callable[[], AbstractContextManager[Client]], site: s
             yield from _judge(photo, site, user, "Photo", "error")
             if photo.status in (200, 404):
                 yield from _judge(client.get("/status/edit?_t=json"), site, user, "Status", "warning")
+                yield from _judge(client.get("/entry/edit?_t=json"), site, user, "Text", "warning")
             if photo.status == 200 and client.get("/currentUser/?_t=json").status != 200:
                 what = "the site does not tell who we are, so private posts must wait"
                 yield Problem(where="site", what=what, todo="update the site: /currentUser/ fails", severity="warning")
     except Deferred as trouble:
         yield Problem(where="site", what=str(trouble), todo=f"see whether {site} opens in a browser on this machine")
+
+
+def recording_problems(
+    connect: Callable[[], AbstractContextManager[Client]], site: str, fallback: str
+) -> Iterator[Problem]:
+    """What becomes of sound and films there, and who can fetch them. Trouble with the site was told before."""
+    try:
+        with connect() as client:
+            media = client.get("/media/edit?_t=json")
+    except Deferred:
+        return
+    todo = 'for what is private set encrypt_to = "age1…" (docs/known.md)'
+    if media.status == 200 and isinstance(media.get("formFields"), dict):
+        what = "the site lets anybody who has its address fetch a recording, also that of a private post"
+        yield Problem(where="encrypt_to", what=what, todo=todo, severity="warning")
+    elif media.status == 404 and media.json is not None:
+        becomes = "wait" if fallback == "defer" else "are linked from long posts"
+        what = (
+            f"the Media plug-in of {site} is off, so sound and films {becomes}; anybody who has the address of a file"
+        )
+        what += " can fetch it, also that of a private post"
+        on = "on the site, signed in as administrator: Site configuration, Plugins, switch Media on"
+        yield Problem(where="audio_fallback", what=what, todo=f"{on}; {todo}", severity="warning")
 
 
 def _judge(answer: Answer, site: str, user: str, plugin: str, severity: str) -> Iterator[Problem]:

@@ -56,6 +56,10 @@ class Client:
         """Asks for `path` (below the site's address, with its query). Raises Deferred when there is no answer."""
         return self._send("GET", path, None)
 
+    def head(self, path: str) -> Answer:
+        """The same, without the body."""
+        return self._send("HEAD", path, None)
+
     def post(self, path: str, body: Body) -> Answer:
         """Sends `body` to `path`. Raises Deferred when there is no answer: in doubt once any of it had left."""
         try:

@@ -1,16 +1,17 @@
 """Finds our post on the site by its key, proves that it is ours, leaves exactly one of it.
 
-The key stands in a hidden span at the end of a photo's body, or as a tag. The site's search is by full text, so a hit
+The key stands in a hidden span at the end of the body, or as a tag. The site's search is by full text, so a hit
 may be anybody's post that quotes the key: only the exact carrier, in a post of our own user, counts.
 """
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from mediaagent.api import Absent, Deferred, Found, Receipt, Unknown
 from mediaagent.builtin.uploaders.known import names
@@ -18,10 +19,22 @@ from mediaagent.builtin.uploaders.known.answers import Answer, reasons
 from mediaagent.builtin.uploaders.known.body import form
 from mediaagent.builtin.uploaders.known.client import Client
 
-__all__ = ["Attachment", "Item", "drop_repeats", "find", "locate", "permalink", "read", "search", "user_uuid"]
+__all__ = [
+    "Attachment",
+    "Item",
+    "at_home",
+    "drop_repeats",
+    "find",
+    "locate",
+    "permalink",
+    "read",
+    "search",
+    "user_uuid",
+]
 
 _PAGE = 10  # the site ignores any other wish
 _MOST_PAGES = 20
+_LINK = re.compile(r'<a [^>]*?href="([^"]*/file/[^"/]+/[^"/]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +43,8 @@ class Attachment:
 
     name: str
     id: str
+    media_type: str
+    size: int  # -1: the site does not tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +54,7 @@ class Item:
     id: str
     uuid: str
     url: str
-    type: str  # "image", "note", "media", …
+    type: str  # "image", "note", "media", "article", …
     owner: str  # uuid of the user
     updated: str  # ISO 8601
     html: str
@@ -48,11 +63,21 @@ class Item:
 
     def carries(self, key: str) -> bool:
         """Our key is where we put it, not merely quoted."""
-        span = re.search(rf"<span hidden(?:=\"[^\"]*\")?>\s*{key}\s*</span>", self.html)
+        span = re.search(rf"<span hidden(?:=\"[^\"]*\")?(?: style=\"[^\"]*\")?>\s*{key}\s*</span>", self.html)
         return bool(span) or f"#{key}" in self.tags.replace(",", " ").split()
 
     def holds(self, name: str) -> bool:
         return any(names.same(name, held.name) for held in self.attachments)
+
+    @property
+    def links(self) -> dict[str, str]:
+        """The files that its text links, by name: their addresses on the site."""
+        urls = [html.unescape(url) for url in _LINK.findall(self.html)]
+        return {unquote(urlsplit(url).path.rpartition("/")[2]): url for url in urls}
+
+    def names(self, key: str) -> list[str]:
+        """What it holds, as the site calls it: its own files, and those of ours that its text links."""
+        return [held.name for held in self.attachments] + [name for name in self.links if names.is_of(name, key)]
 
 
 def _item(value: Any) -> Item | None:
@@ -79,7 +104,13 @@ def _attachments(values: Iterable[Any]) -> Iterable[Attachment]:
         if isinstance(value, dict):
             path = urlsplit(str(value.get("url", ""))).path
             file_id = re.search(r"/file/([^/]+)", path)
-            yield Attachment(name=str(value.get("filename", "")), id=file_id[1] if file_id else "")
+            size = value.get("length")
+            yield Attachment(
+                name=str(value.get("filename", "")),
+                id=file_id[1] if file_id else "",
+                media_type=str(value.get("mime-type", "")),
+                size=size if isinstance(size, int) else -1,
+            )
 
 
 def user_uuid(client: Client) -> str:
@@ -143,17 +174,21 @@ def locate(client: Client, location: str, key: str) -> Item | None:
     found = search(client, key)
     if found:
         return found[0]
-    if there and there.owner == user_uuid(client) and any(names.is_of(held.name, key) for held in there.attachments):
+    if there and there.owner == user_uuid(client) and any(names.is_of(name, key) for name in there.names(key)):
         return there
     return None
 
 
 def _at(client: Client, url: str) -> Item | None:
-    """The post at a permalink, asked for at *our* address: the signature goes nowhere else."""
+    """The post at a permalink."""
+    path = at_home(client, url)
+    return read(client, path) if path else None
+
+
+def at_home(client: Client, url: str) -> str:
+    """The path of an address on the site, to be asked for at *our* address: the signature goes nowhere else."""
     base, path = urlsplit(client.site).path.rstrip("/"), urlsplit(url).path
-    if base and not path.startswith(base + "/"):
-        return None
-    return read(client, path.removeprefix(base))
+    return "" if base and not path.startswith(base + "/") else path.removeprefix(base)
 
 
 def permalink(client: Client, item: Item) -> str:
@@ -168,23 +203,24 @@ def find(client: Client, key: str) -> Found:
         items = search(client, key)
         if not items:
             return Absent()
-        best = max(items, key=lambda item: len({held.name for held in item.attachments}))
+        best = max(items, key=lambda item: len(set(item.names(key))))
         for item in items:
             if item is not best:
                 _delete(client, item)
         best = drop_repeats(client, best)
-        parts = tuple(names.original(held.name, key) for held in best.attachments)
+        parts = tuple(names.original(name, key) for name in best.names(key))
         return Receipt(url=permalink(client, best), remote_id=best.id, parts=parts)
     except Deferred as unasked:
         return Unknown(str(unasked))
 
 
-_DELETE = {"image": "/photo/delete/", "note": "/status/delete/", "media": "/media/delete/"}
+_DELETE = {"image": "photo", "note": "status", "media": "media", "article": "entry"}
 
 
 def _delete(client: Client, item: Item) -> None:
     """Deletes a double. The answer is the same whether it went or not, so the site is asked for it after."""
-    client.post(_DELETE.get(item.type, "/delete/") + item.id, form({"_t": "json"}))
+    kind = _DELETE.get(item.type)
+    client.post(f"/{kind}/delete/{item.id}" if kind else f"/delete/{item.id}", form({"_t": "json"}))
     if read(client, f"/view/{item.id}") is not None:
         raise Deferred(f"{client.site}: a second post of the same event, {item.url}, could not be deleted")
 

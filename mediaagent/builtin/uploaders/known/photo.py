@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mediaagent.api import Deferred, Post, PostPart, Progress, Receipt, Rejected
-from mediaagent.builtin.uploaders.known import finding, text
+from mediaagent.builtin.uploaders.known import finding, proof, text
 from mediaagent.builtin.uploaders.known.answers import made, refused_by_database
 from mediaagent.builtin.uploaders.known.body import multipart
 from mediaagent.builtin.uploaders.known.client import Client
@@ -53,31 +53,18 @@ def upload(client: Client, post: Post, key: str, progress: Progress) -> Receipt:
     if not location:
         location, draft = _submit(draft, "/photo/edit", post.parts[0])
         progress.save("location", location)
-        item = finding.locate(client, location, key)
-        if item is None:
-            raise Deferred(f"{client.site}: the site says that it made {location}, but does not show it", in_doubt=True)
-        return _complete(draft, item)
-    item = finding.locate(client, location, key)
-    if item is None:
-        # never post again by ourselves what the site said it had made; a retry by hand may
-        progress.save("location", "")
-        raise Rejected(f"{client.site}: it was posted as {location}, and is not there any more")
-    return _complete(draft, item)
+        return _complete(draft, proof.fresh(client, location, key))
+    return _complete(draft, proof.standing(client, location, key, progress))
 
 
 def revise(client: Client, receipt: Receipt, post: Post, key: str) -> Receipt:
     """Gives the post at `receipt` the text of `post`, and those of its photos that are not there yet."""
     _refuse(post)
-    # looked up first: an edit of an id that is not there makes a new post
-    item = finding.read(client, f"/view/{receipt.remote_id}") if receipt.remote_id else None
-    if item is None or not item.carries(key):
-        item = next(iter(finding.search(client, key)), item)
-    if item is None:
-        raise Rejected(f"{client.site}: {receipt.url} was deleted there, so its change is not sent")
+    item = proof.ours(client, receipt, key)
     draft = Draft(client, post, key, common_fields(client, post))
     if not draft.missing(item):
         _, draft = _submit(draft, f"/photo/edit/{item.id}", None)
-        item = _read_back(draft, item)
+        item = proof.again(client, item)
     return _complete(draft, item)
 
 
@@ -94,7 +81,7 @@ def _complete(draft: Draft, item: Item) -> Receipt:
     for part in added:
         _, draft = _submit(draft, f"/photo/edit/{item.id}", part)
     if added:
-        item = _read_back(draft, item)
+        item = proof.again(draft.client, item)
     item = finding.drop_repeats(draft.client, item)
     lost = draft.missing(item)
     if lost:
@@ -109,13 +96,6 @@ def _held(draft: Draft, item: Item) -> list[str]:
         next((name for sent, name in ours.items() if same(sent, held.name)), original(held.name, draft.key))
         for held in item.attachments
     ]
-
-
-def _read_back(draft: Draft, item: Item) -> Item:
-    back = finding.read(draft.client, f"/view/{item.id}")
-    if back is None:
-        raise Deferred(f"{item.url}: the post vanished while it was changed", in_doubt=True)
-    return back
 
 
 def _submit(draft: Draft, path: str, part: PostPart | None) -> tuple[str, Draft]:

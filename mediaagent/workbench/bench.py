@@ -19,6 +19,7 @@ from mediaagent.workbench import wire
 from mediaagent.workbench.judge import (
     believed,
     is_picture,
+    more_for,
     ours,
     reason_of,
     size_of,
@@ -45,7 +46,8 @@ class ProcessWorkbench:
         idle: float = 30.0,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`patience`: seconds for one picture (an enricher gets more, by the number of parts). `idle`: for `rest`."""
+        """`patience`: seconds for one picture (an enricher gets more, by the number of parts, by the size
+        of sound, and by its own `time_limit`). `idle`: for `rest`."""
         self._limits = limits or Limits()
         self._patience, self._idle, self._steady = patience, idle, steady
         self._lock = threading.Lock()
@@ -134,7 +136,7 @@ class ProcessWorkbench:
     ) -> Post:
         request = wire.Enrich(step, options, wire.Draft.of(post), event, folder)
         try:
-            answer = self._ask(request, self._patience * (1 + len(post.parts) / 20))
+            answer = self._ask(request, self._patience * (1 + len(post.parts) / 20) + more_for(post, options))
         except (Died, Hung) as error:
             raise Deferred(f"enricher {step} failed: {error}") from None
         if isinstance(answer, wire.Discard):
@@ -149,7 +151,7 @@ class ProcessWorkbench:
         parts, reasons = [], []
         for number, part in enumerate(post.parts, 1):
             if not is_picture(part):
-                parts.append(part)
+                parts.append(replace(part, size=size_of(part)))
                 continue
             answer = self._of_picture(wire.Clean(part, folder / f"sent-{number:03}"))
             if isinstance(answer, wire.Cleaned):

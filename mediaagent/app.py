@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from mediaagent.journey.prepare import Preparing
 from mediaagent.journey.secure import Securing
 from mediaagent.journey.watch import Watching
 from mediaagent.lookout.marks import Marks
-from mediaagent.model import Defaults, Problem, SeenFile, Verdict
+from mediaagent.model import Defaults, Problem, SeenFile, Verdict, printable
 from mediaagent.options import build, options_of, to_table
 from mediaagent.ports import Lookout, SelfChecks
 from mediaagent.rules import caption
@@ -76,7 +77,31 @@ def plan(settings: Settings) -> tuple[Plan, list[Problem]]:
         source = _source(name, table, settings, tuple(_targets(settings)), problems)
         if source is not None:
             sources[name] = source
+    problems += _own_folders_watched(settings, sources, uploaders)
     return Plan(settings, sources, uploaders), [settings.lines.place(each, settings.path) for each in problems]
+
+
+def _own_folders_watched(
+    settings: Settings, sources: Mapping[str, Source], uploaders: Mapping[str, Any]
+) -> list[Problem]:
+    """What the agent writes must not lie where it looks for files: it would post its own work, for ever."""
+    written = {"[agent] state": settings.agent.state}
+    for name, uploader in uploaders.items():
+        for declared in options_of(type(uploader)):
+            value = getattr(uploader, declared.name)
+            if isinstance(value, Path):
+                written[f"[upload.{name}] {declared.name}"] = value
+    return [
+        Problem(
+            where=f"watch.{name}",
+            what=f"{printable(folder)} ({what}) lies inside of the watched folder {printable(root)}",
+            todo=f"name another folder for {what}, or the agent's own files would be taken for new ones",
+        )
+        for name, source in sources.items()
+        for root in source.watcher.roots
+        for what, folder in written.items()
+        if folder.resolve().is_relative_to(root.resolve())
+    ]
 
 
 def _targets(settings: Settings) -> Mapping[str, Table]:
@@ -209,6 +234,15 @@ def make_lookout(kind: str, clock: SystemClock) -> Lookout:
     return WalkLookout(clock)
 
 
+def workbench_gaps() -> Mapping[str, str]:
+    """Limits that this machine does not let the workbench's child have -> why. Starts a child to find out."""
+    bench = make_workbench()
+    try:
+        return {limit: why for limit, why in bench.held().items() if why}
+    finally:
+        bench.close()
+
+
 def make_workbench() -> Any:
     from mediaagent.workbench.bench import ProcessWorkbench
 
@@ -253,6 +287,7 @@ def make_agent(settings: Settings, log: Any = None) -> Agent:
     if problems:
         raise ConfigError(problems)
     log = log or logs.get()
+    os.umask(0o077)  # what the agent writes is its owner's alone, whatever rights the state folder has
     clock = SystemClock()
     state = StateFolder(settings.agent.state, settings.agent.spool_limit, clock.now)
     if state.lost:

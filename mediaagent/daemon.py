@@ -157,8 +157,10 @@ class Service:
     def _watch_spool(self) -> None:
         full = next((each.full for each in self._agent.watching.chapters.values() if each.full), "")
         self._agent.state.trouble("spool", f"securing is paused: {full}" if full else "")
-        if full:
-            self._agent.housekeeping.release(timedelta(0))
+        if full and self._agent.housekeeping.release(timedelta(0)):
+            for each in self._agent.watching.chapters.values():
+                each.retry()
+            self._bells["watch"].ring()
 
     def _prepare(self) -> None:
         agent, bell = self._agent, self._bells["prepare"]
@@ -213,7 +215,8 @@ class Service:
 def run_once(agent: Agent, patience: float, told: Callable[[str], None] = lambda line: None) -> Counter[str]:
     """One walk, a wait of up to `patience` seconds for what is growing, and deliveries until nothing is due.
 
-    Returns counts: "delivered", "waiting", "rejected" (of this run), "failed", "incomplete".
+    Returns counts: "delivered", "waiting", "rejected" (of this run), "failed", "incomplete", "unsecured" (no room in
+    the spool), "troubles" (folders that are missing, targets that are down).
     """
     before = agent.state.deliveries.counts()
     agent.start()
@@ -228,8 +231,12 @@ def run_once(agent: Agent, patience: float, told: Callable[[str], None] = lambda
         failed=after["held"] - before["held"],
     )
     for securing, waiting in leftovers(agent.watching.chapters.values()):
-        outcome["incomplete"] += 1
+        # A file that found no room in the spool is whole, as far as anybody knows.
+        outcome["unsecured" if securing.full else "incomplete"] += 1
         told(f"{securing.source.name}: {printable(waiting.file.path)}: {waiting.why}")
+    for where, what in agent.state.troubles().items():
+        outcome["troubles"] += 1
+        told(f"{where}: {what}")
     return outcome
 
 
@@ -245,6 +252,8 @@ def _settle(agent: Agent, deadline: float) -> None:
             for lane in agent.lanes:
                 _drain(lane)
             if agent.housekeeping.release(timedelta(0)):
+                for each in agent.watching.chapters.values():
+                    each.retry()  # there is room again
                 continue
         remaining = deadline - time.monotonic()
         if not agent.watching.growing or remaining <= 0:

@@ -58,7 +58,7 @@ class AgentSettings:
         "how much our own copies may hold; then securing pauses until posts have left", default=ByteSize(2_000_000_000)
     )
     page: Path | None = option(
-        "where the page goes that is used when no [upload.…] is configured (default: page, beside the state)",
+        "where the page goes that is used when no [upload.…] is configured (default: `page` in the state folder)",
         default=None,
     )
 

@@ -45,7 +45,7 @@ def _outside(made: Plan) -> list[Problem]:
     own = app.self_checks(made)
     if not made.settings.targets and not made.settings.agent.state.exists():
         own = [problem for problem in own if not problem.where.startswith("upload.page")]  # `run` makes its folder
-    return [*found, *surroundings.troubles(made.settings), *own]
+    return [*found, *surroundings.workbench(), *surroundings.troubles(made.settings), *own]
 
 
 def _summary(made: Plan | None, agent: int | None, errors: list[Problem], warnings: list[Problem]) -> str:

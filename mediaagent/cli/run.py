@@ -15,7 +15,10 @@ from mediaagent.cli.home import Home
 @click.command("run", help="Watch and post, in the foreground, until Ctrl-C or SIGTERM.")
 @click.option("--once", is_flag=True, help="Take what is there, deliver it, and end.")
 @click.option(
-    "--patience", callback=output.duration, help="With --once: wait so long for what is still growing. [default: 30s]"
+    "--patience",
+    metavar="DURATION",
+    callback=output.duration,
+    help="With --once: wait so long for what is still growing. [default: 30s]",
 )
 @click.option("--json", "as_json", is_flag=True, help="The outcome as JSON.")
 @click.pass_obj
@@ -66,20 +69,21 @@ def _once(home: Home, patience: timedelta, as_json: bool) -> int:
 
 
 def exit_code(outcome: Counter[str]) -> int:
-    """3 when something was rejected, else 1 when something waits (what could not be prepared waits too), else 0."""
+    """3 when something was rejected, else 1 when something waits: a delivery, what could not be prepared, a file that
+    found no room in the spool, a folder that is not there; else 0."""
     if outcome["rejected"]:
         return 3
-    return 1 if outcome["waiting"] > 0 or outcome["failed"] > 0 else 0
+    return int(any(outcome[name] > 0 for name in ("waiting", "failed", "unsecured", "troubles")))
 
 
 def _report(outcome: Counter[str], leftovers: list[str], as_json: bool) -> None:
-    names = ("delivered", "waiting", "rejected", "failed", "incomplete")
+    names = ("delivered", "waiting", "rejected", "failed", "unsecured", "incomplete", "troubles")
     counts = {name: max(outcome[name], 0) for name in names}
     if as_json:
         output.say_json({**counts, "leftovers": leftovers, "exit": exit_code(outcome)})
         return
     for line in leftovers:
-        output.say(f"not whole: {line}")
+        output.say(f"not taken: {line}")
     said = [f"{count} {_SAID[name]}" for name, count in counts.items() if count or name == "delivered"]
     output.say(", ".join(said))
 
@@ -89,5 +93,7 @@ _SAID = {
     "waiting": "waiting (see `mediaagent queue`)",
     "rejected": "rejected (see `mediaagent queue`)",
     "failed": "could not be prepared (see `mediaagent queue`)",
-    "incomplete": "not whole",
+    "unsecured": "found no room in the spool",
+    "incomplete": "not finished",
+    "troubles": "in the way (see above)",
 }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mediaagent.app import Plan
     from mediaagent.settings import Settings
 
-__all__ = ["folders", "state", "troubles", "watch_limits"]
+__all__ = ["folders", "state", "troubles", "watch_limits", "workbench"]
 
 _LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")
 #: More folders than this are not counted: it would take too long, and is a fact worth telling by itself.
@@ -26,13 +26,13 @@ _RESERVE = 2_000_000_000
 
 
 def folders(made: Plan) -> Iterator[Problem]:
-    """Watched folders that are missing, closed to us, links, or one inside the state folder."""
+    """Watched folders that are missing, closed to us, or links."""
     for name, source in made.sources.items():
         for root in source.watcher.roots:
-            yield from _folder(f"watch.{name}", root, made.settings.agent.state)
+            yield from _folder(f"watch.{name}", root)
 
 
-def _folder(where: str, root: Path, state: Path) -> Iterator[Problem]:
+def _folder(where: str, root: Path) -> Iterator[Problem]:
     shown = printable(root)
     if not os.path.lexists(root):
         yield Problem(
@@ -55,16 +55,6 @@ def _folder(where: str, root: Path, state: Path) -> Iterator[Problem]:
             what = f"{shown} is a symbolic link to {printable(root.resolve())}"
             todo = "it is followed, since you named it; links inside it never are"
             yield Problem(where=where, what=what, todo=todo, severity="warning")
-        yield from _inside(where, root, state)
-
-
-def _inside(where: str, root: Path, state: Path) -> Iterator[Problem]:
-    if state.resolve().is_relative_to(root.resolve()):
-        yield Problem(
-            where=where,
-            what=f"the agent's own folder {printable(state)} lies inside of {printable(root)}",
-            todo="name another folder as state in [agent], or its own copies would be taken for new files",
-        )
 
 
 def _user() -> str:
@@ -136,6 +126,19 @@ def state(settings: Settings) -> Iterator[Problem]:
         app.open_queue(settings).close()
     except StateError as error:
         yield Problem(where="agent.state", what=str(error))
+
+
+def workbench() -> Iterator[Problem]:
+    """Whether the child that opens strangers' files can be held as it should be."""
+    from mediaagent import app
+
+    for limit, why in app.workbench_gaps().items():
+        yield Problem(
+            where="workbench",
+            what=f"the child that opens pictures has no limit of {limit}: {why}",
+            todo="pictures are opened in a process of their own all the same; a kernel that allows it is safer",
+            severity="warning",
+        )
 
 
 def troubles(settings: Settings) -> Iterator[Problem]:

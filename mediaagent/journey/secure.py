@@ -100,6 +100,14 @@ class Securing:
         if path in self.waiting:
             self.waiting[path].look_at = self.clock.steady()
 
+    def retry(self) -> None:
+        """There is room again: files that found none are looked at now."""
+        if self.full:
+            for waiting in self.waiting.values():
+                if waiting.why == self.full:
+                    waiting.look_at = self.clock.steady()
+            self.full = ""
+
     def next_look(self) -> float | None:
         """Steady time at which `take` will have something to do."""
         return min((waiting.look_at for waiting in self.waiting.values()), default=None)

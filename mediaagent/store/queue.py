@@ -144,6 +144,13 @@ class Queue:
         cursor = self._rows(f"{query} ORDER BY {order} LIMIT ?", (*values, -1 if limit is None else limit))
         return map(self._line, cursor)
 
+    def never_taken(self, limit: int) -> tuple[int, list[FileRow]]:
+        """How many files were given up as incomplete or refused, and the newest of them."""
+        wanted = "FROM files WHERE state IN ('incomplete', 'refused')"
+        count = self._rows(f"SELECT count(*) AS n {wanted}")
+        rows = self._rows(f"SELECT * {wanted} ORDER BY noted_at DESC LIMIT ?", (limit,))
+        return (count[0]["n"] if count else 0), [_file(row) for row in rows]
+
     def counts(self) -> dict[str, int]:
         """How many lines each state has."""
         found = {}

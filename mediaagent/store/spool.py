@@ -18,6 +18,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -189,13 +190,13 @@ class DiskSpool:
             files = {role: self.folder_path / file for role, file in note.part.files.items()}
             yield replace(note.part, files=files), note.wants
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> list[Event]:
         """Every event in the spool, as its event.json tells, oldest revision first."""
-        for file in sorted((self.folder_path / "events").glob("*/event.json")):
-            try:
-                yield loads(file.read_bytes(), Event)
-            except (OSError, msgspec.MsgspecError):
-                continue
+        found = []
+        for file in (self.folder_path / "events").glob("*/event.json"):
+            with suppress(OSError, msgspec.MsgspecError):
+                found.append(loads(file.read_bytes(), Event))
+        return sorted(found, key=lambda event: (event.id, event.revision))
 
 
 def _part(source: str, root: Path, file: SeenFile, claim: Claim, verdict: Verdict) -> Part:

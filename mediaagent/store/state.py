@@ -61,7 +61,8 @@ class StateFolder:
     def _open(self, spool_limit: int) -> None:
         self.note, fresh = self._identify()
         path = self.folder / "outbox.db"
-        self.lost = "" if path.exists() or fresh else f"{path} was gone"
+        kept = any((self.folder / "spool" / "parts").glob("*"))
+        self.lost = "" if path.exists() or (fresh and not kept) else f"{path} was gone"
         try:
             self.database = Database(path)
         except Damaged as damaged:
@@ -122,6 +123,14 @@ class StateFolder:
                 connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, what))
             else:
                 connection.execute("DELETE FROM meta WHERE name = ?", (name,))
+
+    def troubles(self) -> dict[str, str]:
+        """Where -> what, of all that is not over."""
+        with self.database.reading() as connection:
+            rows = connection.execute(
+                "SELECT name, value FROM meta WHERE name LIKE 'trouble:%' ORDER BY name"
+            ).fetchall()
+        return {row["name"].removeprefix("trouble:"): row["value"] for row in rows}
 
     def clear_troubles(self) -> None:
         with self.database.transaction() as connection:

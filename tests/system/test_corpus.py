@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import threading
@@ -15,6 +16,8 @@ from tests.system.agent import DATA, AgentProcess, events_of, judge, settled, wa
 
 SCENARIOS = {"four-cameras": "", "motioneye-names": "", "ftp": 'preset = "reolink"'}
 LOOKOUTS = ("inotify", "observer", "walk")
+#: The long form plays at the producers' own pace.
+SPEED = 1 if os.environ.get("MEDIAAGENT_LONG") else 20
 
 
 def agent_for(tmp_path: Path, scenario: str, *, lookout: str = "inotify", existing: str = "ignore") -> AgentProcess:
@@ -50,6 +53,7 @@ def test_run_once_after_the_fact_posts_each_event_once(tmp_path: Path, scenario:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(500)
 @pytest.mark.parametrize("lookout", LOOKOUTS)
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_an_agent_that_watches_posts_each_event_once(tmp_path: Path, scenario: str, lookout: str) -> None:
@@ -57,7 +61,7 @@ def test_an_agent_that_watches_posts_each_event_once(tmp_path: Path, scenario: s
     agent.start()
     try:
         agent.wait_until_running()
-        replay(DATA / "motion" / scenario, tmp_path / "watched", speed=20)
+        replay(DATA / "motion" / scenario, tmp_path / "watched", speed=SPEED)
         wait_for(settled(tmp_path / "page", len(events_of(scenario))), 60, lambda: agent.log)
         assert agent.stop() == 0
     finally:
@@ -66,6 +70,7 @@ def test_an_agent_that_watches_posts_each_event_once(tmp_path: Path, scenario: s
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_twenty_kills_in_the_middle_of_it_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     agent = agent_for(tmp_path, "four-cameras")
     agent.start()
@@ -89,6 +94,7 @@ def test_twenty_kills_in_the_middle_of_it_lose_nothing_and_double_nothing(tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_an_agent_that_was_stopped_during_a_flood_of_50000_files_loses_none(tmp_path: Path) -> None:
     (tmp_path / "watched").mkdir()
     agent = AgentProcess(tmp_path)
@@ -117,7 +123,7 @@ def test_an_agent_that_was_stopped_during_a_flood_of_50000_files_loses_none(tmp_
             time.sleep(1)
             return agent.ask("SELECT count(*) FROM parts")[0][0] >= 50_000
 
-        wait_for(secured, 400, lambda: agent.ask("SELECT count(*) FROM parts"))
+        wait_for(secured, 900, lambda: agent.ask("SELECT count(*) FROM parts"))
         wait_for(lambda: agent.ask("SELECT count(*) FROM parts WHERE event IS NULL") == [(0,)], 120)
         assert agent.ask("SELECT count(*), count(DISTINCT name) FROM parts") == [(50_000, 50_000)]
         assert agent.ask("SELECT count(*), count(DISTINCT key) FROM events") == [(50_000, 50_000)]

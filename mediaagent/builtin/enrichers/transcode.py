@@ -15,7 +15,7 @@ from mediaagent.builtin.enrichers.sound import Filter, Sound, Undecodable, is_so
 
 __all__ = ["Transcode"]
 
-_PEAK = 0.79  # -2 dBFS: lossy formats overshoot a little
+_PEAK = 0.84  # -1.5 dBFS: lossy formats overshoot a little
 _ASTRAY = 0.2  # seconds by which what was written may differ from what was meant
 
 
@@ -25,12 +25,13 @@ class _Form:
     ending: str
     container: str
     codec: str
+    loss: float  # dB by which it writes softer than it was given, measured
     options: dict[str, str]
 
 
 _FORMS = {
-    "mp3": _Form("audio/mpeg", ".mp3", "mp3", "libmp3lame", {}),
-    "m4a": _Form("audio/mp4", ".m4a", "ipod", "aac", {"movflags": "+faststart"}),  # plays before all of it is there
+    "mp3": _Form("audio/mpeg", ".mp3", "mp3", "libmp3lame", 0.6, {}),
+    "m4a": _Form("audio/mp4", ".m4a", "ipod", "aac", 0.0, {"movflags": "+faststart"}),  # plays before all is there
 }
 
 
@@ -40,8 +41,8 @@ class Transcode:
 
     format: Literal["mp3", "m4a"] = option("what is written; every browser plays both", default="mp3")
     loudness: float = option(
-        "LUFS that speech gets (EBU R 128)",
-        default=-18.0,
+        "LUFS that a message gets (EBU R 128); -19 are usual for speech in one channel",
+        default=-19.0,
         check=lambda value: None if -40 <= value <= -10 else "between -40 and -10",
     )
     most_gain: float = option(
@@ -89,7 +90,7 @@ class Transcode:
         damage = _damage(sound)
         start, end = (levels.start, levels.end) if self.trim else (0.0, levels.seconds)
         gain = 0.0 if levels.silent else min(self.loudness - levels.loudness, self.most_gain)
-        seconds = _write(sound, target, form, self._filters(sound.rate, start, end, gain), self.bit_rate)
+        seconds = _write(sound, target, form, self._filters(sound.rate, start, end, gain + form.loss), self.bit_rate)
         if abs(seconds - (end - start)) > _ASTRAY:
             raise RuntimeError(f"{part.name}: {seconds:.2f} s were written, {end - start:.2f} s were meant")
         told = _told(levels, end - start, gain) + damage
@@ -109,8 +110,9 @@ class Transcode:
             ("asetpts", "N/SR/TB"),
             ("aformat", f"sample_fmts=fltp:sample_rates={16_000 if rate <= 16_000 else 24_000}"),
             ("volume", f"{gain}dB"),
-            ("alimiter", f"limit={_PEAK}:level=false:latency=true"),
+            ("alimiter", f"limit={_PEAK}:attack=5:release=25:level=false:latency=true"),
             ("aformat", "sample_fmts=fltp"),
+            ("asetnsamples", "n=16384:p=0"),  # few calls of the encoder
         )
 
 

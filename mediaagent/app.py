@@ -221,9 +221,14 @@ def _template_problems(where: str, source: Source, defaults: Defaults) -> list[P
 def self_checks(made: Plan) -> list[Problem]:
     """What the plug-ins themselves find wrong, without a side effect."""
     problems = []
-    plugins: dict[str, Any] = {f"watch.{name}": source.watcher for name, source in made.sources.items()}
-    plugins |= {f"upload.{name}": uploader for name, uploader in made.uploaders.items()}
-    for where, instance in plugins.items():
+    plugins: list[tuple[str, Any]] = [(f"watch.{name}", source.watcher) for name, source in made.sources.items()]
+    plugins += [
+        (f"watch.{name}.enrich", build(registry.find("enricher", step), options, where="", base=Path("/"))[0])
+        for name, source in made.sources.items()
+        for step, options in source.steps
+    ]
+    plugins += [(f"upload.{name}", uploader) for name, uploader in made.uploaders.items()]
+    for where, instance in plugins:
         if isinstance(instance, SelfChecks):
             try:
                 problems += [

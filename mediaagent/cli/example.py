@@ -31,6 +31,7 @@ _SAMPLES = {
     "movie_pattern": '"%v-%Y%m%d%H%M%S"',
     "preset": '"reolink"',
     "done": '".done"',
+    "model": '"/var/lib/mediaagent/ggml-base.bin"',
 }
 
 AGENT = """\
@@ -115,6 +116,9 @@ def example() -> str:
             "# --- steps of `enrich`, in a source's table ---",
             "",
             *_plugin("enricher", "best_frame", step=True),
+            *_plugin("enricher", "transcode", step=True),
+            *_plugin("enricher", "speech", step=True),
+            *_plugin("enricher", "transcribe", step=True),
             "",
             "# --- where posts go: a table each, [upload.NAME] ---",
             "",

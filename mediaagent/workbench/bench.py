@@ -21,6 +21,7 @@ from mediaagent.workbench.judge import (
     as_seen,
     believed,
     is_picture,
+    more_for,
     ours,
     reason_of,
     size_of,
@@ -50,7 +51,8 @@ class ProcessWorkbench:
         idle: float = 30.0,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`patience`: seconds for one picture (an enricher gets more, by the number of parts). `idle`: for `rest`."""
+        """`patience`: seconds for one picture (an enricher gets more, by the number of parts, by the size
+        of sound, and by its own `time_limit`). `idle`: for `rest`."""
         self._limits = limits or Limits()
         self._patience, self._idle, self._steady = patience, idle, steady
         self._turns = Turns()  # who has it may use and change the three below
@@ -139,7 +141,7 @@ class ProcessWorkbench:
     ) -> Post:
         request = wire.Enrich(step, options, wire.Draft.of(post), event, folder)
         try:
-            answer = self._ask(request, self._patience * (1 + len(post.parts) / 20))
+            answer = self._ask(request, self._patience * (1 + len(post.parts) / 20) + more_for(post, options))
         except (Died, Hung) as error:
             raise Deferred(f"enricher {step} failed: {error}") from None
         if isinstance(answer, wire.Discard):
@@ -154,7 +156,7 @@ class ProcessWorkbench:
         parts, reasons = [], []
         for number, part in enumerate(map(as_seen, post.parts), 1):
             if not is_picture(part):
-                parts.append(part)
+                parts.append(replace(part, size=size_of(part)))
                 continue
             if why := unfit(part):
                 reasons.append(f"{part.name} left out: {why}")

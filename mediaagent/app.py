@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from mediaagent.journey.secure import Securing
 from mediaagent.journey.watch import Watching
 from mediaagent.lookout.marks import Marks
 from mediaagent.model import Defaults, Problem, SeenFile, Verdict, printable
-from mediaagent.options import build, options_of, to_table
+from mediaagent.options import Secret, build, options_of, to_table
 from mediaagent.ports import Lookout, SelfChecks
 from mediaagent.rules import caption
 from mediaagent.settings import Settings, SourceSettings, Table, TargetSettings
@@ -102,6 +102,29 @@ def _own_folders_watched(
         for what, folder in written.items()
         if folder.resolve().is_relative_to(root.resolve())
     ]
+
+
+def _private_files(settings: Settings, uploaders: Mapping[str, Any]) -> Callable[[Path], bool]:
+    """Tells the settings file and the files that keys are in: wherever they lie, they are never posted."""
+    files = {settings.path}
+    for uploader in uploaders.values():
+        for declared in options_of(type(uploader)):
+            value = getattr(uploader, declared.name)
+            if isinstance(value, Secret) and value.file is not None:
+                files.add(value.file)
+    names = {file.name for file in files}
+
+    def private(path: Path) -> bool:
+        return path.name in names and any(path == file or _same(path, file) for file in files)
+
+    return private
+
+
+def _same(path: Path, file: Path) -> bool:
+    try:
+        return path.samefile(file)
+    except OSError:
+        return False
 
 
 def _targets(settings: Settings) -> Mapping[str, Table]:
@@ -269,6 +292,13 @@ class Agent:
         self.housekeeping.sweep()
         targets = {name: source.targets for name, source in self.plan.sources.items()}
         self.state.outbox.address_rebuilt(targets)
+        self.state.deliveries.retire(list(self.plan.uploaders))
+        for source, count in self.state.outbox.open_parts().items():
+            if source not in targets:
+                what = (
+                    f"{count} of its files are secured and wait, but [watch.{source}] is not in the settings any more"
+                )
+                self.state.trouble(f"watch.{source}", what)
         for part, wants in self.state.spool.notes():
             securing = self.watching.chapters.get(part.source)
             if securing and not self.state.ledger.has_part(part.id):
@@ -293,8 +323,9 @@ def make_agent(settings: Settings, log: Any = None) -> Agent:
     if state.lost:
         log.warning("memory was lost and made again from the spool", detail=state.lost)
     lookout, workbench = make_lookout(settings.agent.lookout, clock), make_workbench()
+    private = _private_files(settings, made.uploaders)
     chapters = {
-        name: Securing(source, lookout, state.ledger, state.spool, workbench, clock, log, Marks())
+        name: Securing(source, lookout, state.ledger, state.spool, workbench, clock, log, Marks(), private=private)
         for name, source in made.sources.items()
     }
     watching = Watching(

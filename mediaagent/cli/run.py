@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
+import sqlite3
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import click
 
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
+from mediaagent.errors import StateError
+from mediaagent.refusals import refused
 
 
 @click.command("run", help="Watch and post, in the foreground, until Ctrl-C or SIGTERM.")
@@ -35,13 +43,14 @@ def _service(home: Home, as_json: bool) -> int:
 
     made = home.plan()
     log = home.log("info")
-    agent = app.make_agent(made.settings, log)
-    try:
-        before = agent.state.deliveries.counts()
-        daemon.Service(agent, log).run()
-        after = agent.state.deliveries.counts()
-    finally:
-        agent.close()
+    with _in_words(made.settings.agent.state):
+        agent = app.make_agent(made.settings, log)
+        try:
+            before = agent.state.deliveries.counts()
+            daemon.Service(agent, log).run()
+            after = agent.state.deliveries.counts()
+        finally:
+            agent.close()
     outcome = Counter(
         delivered=after["delivered"] - before["delivered"],
         waiting=after["waiting"] + after["sending"],
@@ -58,14 +67,24 @@ def _once(home: Home, patience: timedelta, as_json: bool) -> int:
     made = home.plan()
     log = home.log("warning" if sys.stderr.isatty() else "info")
     leftovers: list[str] = []
-    agent = app.make_agent(made.settings, log)
-    try:
-        with output.progress("taking and delivering what is there"):
+    with _in_words(made.settings.agent.state), output.progress("taking and delivering what is there"):
+        agent = app.make_agent(made.settings, log)
+        try:
             outcome = daemon.run_once(agent, patience.total_seconds(), leftovers.append)
-    finally:
-        agent.close()
+        finally:
+            agent.close()
     _report(outcome, leftovers, as_json)
     return exit_code(outcome)
+
+
+@contextmanager
+def _in_words(state: Path) -> Iterator[None]:
+    """What the machine refuses the agent (room, rights, a lock) is no mistake of ours, and told with what to do."""
+    try:
+        yield
+    except (sqlite3.Error, OSError, StateError) as error:
+        named = error.filename if isinstance(error, OSError) else None
+        raise refused(Path(os.fsdecode(named)) if named else state / "outbox.db", error) or error from error.__cause__
 
 
 def exit_code(outcome: Counter[str]) -> int:
@@ -77,8 +96,8 @@ def exit_code(outcome: Counter[str]) -> int:
 
 
 def _report(outcome: Counter[str], leftovers: list[str], as_json: bool) -> None:
-    names = ("delivered", "waiting", "rejected", "failed", "unsecured", "incomplete", "troubles")
-    counts = {name: max(outcome[name], 0) for name in names}
+    counts = {name: max(outcome[name], 0) for name in _SAID}
+    leftovers = [_ONCE.sub(r"\1\2", line) for line in leftovers]
     if as_json:
         output.say_json({**counts, "leftovers": leftovers, "exit": exit_code(outcome)})
         return
@@ -88,6 +107,9 @@ def _report(outcome: Counter[str], leftovers: list[str], as_json: bool) -> None:
     output.say(", ".join(said))
 
 
+#: A path that stands in a line twice: before its reason, and once more in it.
+_ONCE = re.compile(r"^([^/]+: )(/.+): \2(?=[: ])")
+
 _SAID = {
     "delivered": "delivered",
     "waiting": "waiting (see `mediaagent queue`)",
@@ -95,5 +117,7 @@ _SAID = {
     "failed": "could not be prepared (see `mediaagent queue`)",
     "unsecured": "found no room in the spool",
     "incomplete": "not finished",
+    "refused": "refused (see `mediaagent queue`)",
+    "dismissed": "not to be posted (see `mediaagent queue --all`)",
     "troubles": "in the way (see above)",
 }

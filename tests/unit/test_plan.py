@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mediaagent import app, settings
+from mediaagent import app, daemon, settings
 
 
 def problems(folder: Path, text: str) -> list[str]:
@@ -37,3 +37,35 @@ def test_an_agent_that_would_watch_its_own_files_is_refused(tmp_path: Path, own:
 def test_a_watched_folder_beside_the_agents_own_is_fine(tmp_path: Path) -> None:
     text = '[agent]\nstate = "here/state"\n[watch.all]\ntype = "folder"\npath = "here/watched"\n'
     assert problems(tmp_path, text) == []
+
+
+def test_the_agents_settings_and_keys_in_a_watched_folder_are_never_posted(tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "known.key").write_text("secret")
+    (here / "note.txt").write_text("a file like any other")
+    path = here / "agent.toml"
+    path.write_text("""
+        [agent]
+        state = "../state"
+        [watch.all]
+        type = "folder"
+        path = "."
+        existing = "post"
+        quiet = "0s"
+        [upload.page]
+        type = "page"
+        path = "../page"
+        [upload.site]
+        type = "known"
+        site = "http://127.0.0.1:9"
+        user = "me"
+        key = "file:known.key"
+    """)
+    agent = app.make_agent(settings.load(path))
+    try:
+        daemon.run_once(agent, 1)
+    finally:
+        agent.close()
+    posted = {path.name for path in (tmp_path / "page" / "media").rglob("*") if path.is_file()}
+    assert posted == {"note.txt"}

@@ -32,14 +32,18 @@ __all__ = [
 ]
 
 _ACCESS = ("public", "members", "private")
+_LONGEST_SOUND = 3600.0  # seconds of patience
 _SVG = "image/svg+xml"
 _VAGUE = ("application/octet-stream", "text/plain")
 _CLEAN = ("image/jpeg", "image/png", "image/gif", "image/webp")  # what the child writes
-_LONGEST_SOUND = 3600.0  # seconds of patience
 
 
 def is_picture(part: PostPart) -> bool:
     return part.media_type.startswith("image/")
+
+
+def is_sound(part: PostPart) -> bool:
+    return part.media_type.startswith("audio/")
 
 
 def as_seen(part: PostPart) -> PostPart:
@@ -62,10 +66,6 @@ def _type_of(part: PostPart) -> str:
             return media_type_of(stream.read(4096), part.name)
     except OSError as error:
         raise Deferred(f"{part.name} can't be read: {error}") from None
-
-
-def is_sound(part: PostPart) -> bool:
-    return part.media_type.startswith("audio/")
 
 
 def size_of(part: PostPart) -> int:

@@ -16,6 +16,7 @@ from mediaagent.builtin.enrichers.transcribe import Transcribe
 from mediaagent.model import Post, Text
 from mediaagent.settings import load
 from mediaagent.workbench.bench import ProcessWorkbench
+from tests.unit import toy_whisper
 from tests.unit.sounds import event, part_of, post_of, sox, spoken
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -103,7 +104,21 @@ def test_a_file_that_is_no_model_costs_the_transcript_only(tmp_path: Path) -> No
     post = transcribed(digits(tmp_path), model=tmp_path / "model.bin")
     assert post.body == (NONE,)
     assert len(post.parts) == 1
-    assert post.parts[0].facts["transcribe"].startswith("no words heard: ")
+    assert "failed to load model" in post.parts[0].facts["transcribe"]
+
+
+def test_whisper_runs_in_the_workbench_with_the_models_file_alone(tmp_path: Path) -> None:
+    """A toy model, which hears something, but not what was said: engine, limits and closed network go together."""
+    model = toy_whisper.write(tmp_path / "toy.bin")
+    bench = ProcessWorkbench()
+    try:
+        steps = [("transcribe", {"model": str(model)})]
+        post, notes = bench.prepare(post_of(part_of(digits(tmp_path))), event(), steps, tmp_path)
+    finally:
+        bench.close()
+    assert post.body[0] == HEADING
+    assert post.body[1].text.startswith("word")
+    assert "words heard" in notes[0]
 
 
 def test_an_engine_that_crashes_costs_the_transcript_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,10 +93,9 @@ def _words(printed: bytearray) -> tuple[str, ...]:
 
 
 def _reason(code: int, complaints: bytearray) -> str:
-    if code < 0:
-        return f"the engine was ended by signal {-code}"
     lines = complaints.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1][:300] if lines else f"the engine ended with code {code}"
+    last = lines[-1][:300] if lines else "it said nothing"
+    return f"the engine was ended by signal {-code}: {last}" if code < 0 else last
 
 
 # --- in that process --------------------------------------------------------------------------------------------------

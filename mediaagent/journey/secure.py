@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from mediaagent.errors import Changed, Gone, Refused, SpoolFull, Unreadable, Unsecured
+from mediaagent.errors import Changed, Deferred, Gone, Incomplete, Refused, SpoolFull, Unreadable, Unsecured
 from mediaagent.journey.plan import Log, Source
-from mediaagent.model import Claim, FileNote, Ignored, Part, SeenFile, Verdict, printable
+from mediaagent.model import Claim, FileNote, Fingerprint, Ignored, Part, SeenFile, Verdict, printable
 from mediaagent.ports import Clock, Ledger, Lookout, Marks, Spool, Workbench
 
 __all__ = ["Securing", "WaitingFile"]
@@ -20,6 +20,10 @@ _BATCH = 64
 _LOOKS = 512
 #: A file that could not be read, or found no room, is tried again after so many seconds.
 _PAUSE = 10.0
+#: A file that needs no quiet is looked at again at once when it changes under our hands, so often.
+_TRIES = 5
+#: Where nothing changed for so long, nobody is renumbering: what stands alone there is so for good.
+_RENUMBERED = 2.0
 #: What lay there when a source was first started, and has not changed for so long, is not still growing.
 _SETTLED = timedelta(seconds=60)
 
@@ -30,9 +34,11 @@ class WaitingFile:
 
     file: SeenFile
     claim: Claim
-    since: float  # steady time of the last change that we saw
+    since: float  # steady time of the last change that we know of
     look_at: float  # steady time of the next look
     verdict: Verdict | None = None  # what its content said, for this very state
+    hand: tuple[Fingerprint | None, ...] | None = None  # its companions', as they were at the last look
+    still_since: float = 0.0  # steady time since which we ourselves have seen no change
     why: str = "waits to be quiet"
 
 
@@ -80,7 +86,7 @@ class Securing:
         steady = self.clock.steady()
         since = steady - age.total_seconds()
         due = max(since + claim.quiet.total_seconds(), steady)
-        self.waiting[file.path] = WaitingFile(file=file, claim=claim, since=since, look_at=due)
+        self.waiting[file.path] = WaitingFile(file=file, claim=claim, since=since, look_at=due, still_since=steady)
         return None
 
     def _claim(self, file: SeenFile) -> Claim | Ignored:
@@ -129,13 +135,16 @@ class Securing:
             elif outcome is not None:
                 notes.append(outcome)
         parts = self._uncommitted = []
-        for part, wants in self._settled(copied):
-            finished = self.finish(part, wants)
-            (parts if isinstance(finished, Part) else notes).append(finished)  # type: ignore[arg-type]
+        for waiting, part in self._settled(copied):
+            finished = self._finished(waiting, part)
+            if isinstance(finished, Part):
+                parts.append(finished)
+            elif finished is not None:
+                notes.append(finished)
         self._write_down(parts, notes)
         return len(parts)
 
-    def _settled(self, copied: list[tuple[WaitingFile, Part]]) -> Iterator[tuple[Part, tuple[str, ...]]]:
+    def _settled(self, copied: list[tuple[WaitingFile, Part]]) -> Iterator[tuple[WaitingFile, Part]]:
         """Copies that are safely on disk; where the disk refuses, their files wait on."""
         try:
             self.spool.settle([part for _, part in copied])
@@ -144,9 +153,25 @@ class Securing:
             for waiting, _ in copied:
                 self._wait(waiting, str(error), _PAUSE)
             return
-        for waiting, part in copied:
-            self._forget(waiting)
-            yield part, waiting.claim.wants
+        yield from copied
+
+    def _finished(self, waiting: WaitingFile, part: Part) -> Part | FileNote | None:
+        """The part for good, unless reading tells that its file has to wait on."""
+        quiet = timedelta(seconds=self.clock.steady() - waiting.since)
+        try:
+            outcome = self.finish(part, waiting.claim.wants, quiet)
+        except Incomplete as error:
+            self.spool.release([part.file.parent])
+            if error.again and error.again > quiet:
+                self._wait(waiting, str(error), (error.again - quiet).total_seconds())
+                return None
+            waiting.verdict = Verdict(False, part.media_type, str(error))
+            return self._give_up(waiting)
+        except Deferred as error:
+            self.spool.release([part.file.parent])
+            return self._unreadable(waiting, error)
+        self._forget(waiting)
+        return outcome
 
     def _write_down(self, parts: list[Part], notes: list[FileNote]) -> None:
         if parts:
@@ -161,12 +186,20 @@ class Securing:
 
     def _look(self, waiting: WaitingFile) -> Part | FileNote | None:
         """One look at a waiting file: it is copied, noted, or waits on."""
+        for _ in range(1 if waiting.claim.quiet else _TRIES):
+            try:
+                return self._look_once(waiting)
+            except Changed:
+                self._restart(waiting, self.lookout.look(waiting.file.path))
+        return None
+
+    def _look_once(self, waiting: WaitingFile) -> Part | FileNote | None:
         file = self.lookout.look(waiting.file.path)
         if file is None:
             return self._end(waiting, "gone", "it was gone before it was finished")
         if file.fingerprint != waiting.file.fingerprint:
-            self._restart(waiting, file)
-            return None
+            raise Changed(f"{printable(file.path)} has changed")
+        self._look_at_hand(waiting)
         if waiting.claim.done and self.lookout.look(waiting.claim.done) is None:
             why = f"waits for {printable(waiting.claim.done.name)}"
             self._wait(waiting, why, waiting.claim.quiet.total_seconds())
@@ -175,18 +208,28 @@ class Securing:
             return self._give_up(waiting)
         return self._secure(waiting)
 
+    def _look_at_hand(self, waiting: WaitingFile) -> None:
+        """A companion that came, went or changed makes the file a new one."""
+        looks = [self.lookout.look(path) for paths in waiting.claim.hand.values() for path in paths]
+        hand = tuple(look.fingerprint if look else None for look in looks)
+        if waiting.hand is not None and waiting.hand != hand:
+            waiting.verdict, waiting.hand = None, hand
+            waiting.since = waiting.still_since = self.clock.steady()
+            if waiting.claim.quiet:
+                raise Changed(f"what belongs to {printable(waiting.file.path)} has changed")
+        waiting.hand = hand
+
     def _secure(self, waiting: WaitingFile) -> Part | FileNote | None:
         try:
-            waiting.verdict = self._prove(waiting)
+            waiting.verdict, claim = self._prove(waiting)
             if not waiting.verdict.whole:
                 return self._give_up(waiting)
             root = self._root(waiting.file.path)
-            part = self.spool.secure(self.source.name, root, self._dated(waiting), waiting.claim, waiting.verdict)
+            part = self.spool.secure(self.source.name, root, self._dated(waiting), claim, waiting.verdict)
             self.full = ""
-        except Changed:
-            self._restart(waiting, self.lookout.look(waiting.file.path))
-            return None
-        except Gone:
+        except Gone as gone:
+            if waiting.claim.companions and self.lookout.look(waiting.file.path):
+                raise Changed(str(gone)) from gone  # only a companion is, for now
             return self._end(waiting, "gone", "it was gone before it was finished")
         except Refused as refusal:
             return self._end(waiting, "refused", str(refusal))
@@ -203,29 +246,35 @@ class Securing:
         quiet = timedelta(seconds=self.clock.steady() - waiting.since)
         return replace(waiting.file, first_seen=self.clock.now() - quiet)
 
-    def _prove(self, waiting: WaitingFile) -> Verdict:
-        """Proof by structure, of the file and its companions; a file that is only noted is never opened."""
-        if not waiting.claim.secure:
-            return Verdict(True)
+    def _prove(self, waiting: WaitingFile) -> tuple[Verdict, Claim]:
+        """Proof by structure, of the file and its companions; a file that is only noted is never opened.
+
+        Returns the claim with those companions that were chosen, too; the media type is that of what is shown."""
+        claim, chosen = waiting.claim, {}
+        if not claim.secure:
+            return Verdict(True), claim
         root = self._root(waiting.file.path)
         verdict = self.spool.prove(waiting.file, root)
-        for path in waiting.claim.companions.values():
-            companion = self.lookout.look(path)
+        for role, paths in claim.hand.items():
+            companion = next(filter(None, map(self.lookout.look, paths)), None)
             if companion is None:
-                return Verdict(False, verdict.media_type, f"{printable(path.name)} is not there yet")
+                names = " or ".join(printable(path.name) for path in paths)
+                return Verdict(False, verdict.media_type, f"{names} is not there yet"), claim
             proven = self.spool.prove(companion, root)
             if not proven.whole:
-                return replace(proven, reason=f"{printable(path.name)}: {proven.reason}")
-        return verdict
+                return replace(proven, reason=f"{printable(companion.path.name)}: {proven.reason}"), claim
+            chosen[role] = companion.path
+            if role == claim.shown:
+                verdict = replace(verdict, media_type=proven.media_type)
+        settled = self.clock.steady() - waiting.still_since >= _RENUMBERED
+        return verdict, replace(claim, companions=chosen, series="" if settled else claim.series)
 
-    def finish(self, part: Part, wants: tuple[str, ...]) -> Part | FileNote:
-        """The last touches of a new part: facts of its content, and whether these bytes are here already."""
+    def finish(self, part: Part, wants: tuple[str, ...], quiet: timedelta = timedelta(days=1)) -> Part | FileNote:
+        """The last touches of a new part: facts of its content, and whether these bytes are here already.
+
+        Raises Incomplete or Deferred where its watcher reads the content."""
         if not part.files:
             return part
-        if wants:
-            with suppress(Exception):  # facts that can't be had are done without
-                part = replace(part, facts={**part.facts, **self.workbench.facts(part.file, wants)})
-                self.spool.amend(part)
         twins = [
             *self.ledger.twins(self.source.name, part.sha256),
             *(other for other in self._uncommitted if other.sha256 == part.sha256),
@@ -234,8 +283,17 @@ class Securing:
             if self._is_rename(twin, part):
                 self.spool.release([part.file.parent])
                 return FileNote(file=_seen(part), state="renamed", reason=f"the same content as {twin.name}")
-        if twins:
-            part = replace(part, copy=len(twins) + 1)
+        return self._with_facts(replace(part, copy=len(twins) + 1), wants, quiet)
+
+    def _with_facts(self, part: Part, wants: tuple[str, ...], quiet: timedelta) -> Part:
+        facts = dict(part.facts)
+        if self.source.reader:
+            facts |= self.workbench.read(*self.source.reader, part.files, quiet)
+        if wants:
+            with suppress(Exception):  # facts that can't be had are done without
+                facts |= self.workbench.facts(part.file, wants)
+        if part.copy > 1 or facts != part.facts:
+            part = replace(part, facts=facts)
             self.spool.amend(part)
         return part
 
@@ -246,7 +304,14 @@ class Securing:
             self.spool.release([part.file.parent])  # the original is still there: the walk takes it anew
             return
         self._uncommitted = []
-        outcome = self.finish(part, wants)
+        try:
+            outcome = self.finish(part, wants)
+        except Incomplete as error:
+            self.spool.release([part.file.parent])
+            outcome = FileNote(file=_seen(part), state="gone", reason=f"it was gone before it was finished: {error}")
+        except Deferred as error:
+            self.log.warning("not taken up", source=self.source.name, part=part.id, reason=str(error))
+            return  # at the next start
         if isinstance(outcome, Part):
             self._write_down([outcome], [])
         else:
@@ -266,8 +331,9 @@ class Securing:
     def _restart(self, waiting: WaitingFile, file: SeenFile | None) -> None:
         """It changed: quiet is counted anew."""
         now = self.clock.steady()
-        if file:
-            waiting.file, waiting.verdict, waiting.since = file, None, now
+        if file and file.fingerprint != waiting.file.fingerprint:
+            waiting.file, waiting.verdict = file, None
+            waiting.since = waiting.still_since = now
         waiting.why = "is still changing"
         waiting.look_at = now + max(waiting.claim.quiet.total_seconds(), 0.05)
 
@@ -287,7 +353,7 @@ class Securing:
         self._wait(waiting, waiting.verdict.reason, min(max(waited / 2, 1.0), _PAUSE, end - now))
         return None
 
-    def _unreadable(self, waiting: WaitingFile, error: Unsecured) -> FileNote | None:
+    def _unreadable(self, waiting: WaitingFile, error: Exception) -> FileNote | None:
         if self.clock.steady() >= waiting.since + self.source.give_up.total_seconds():
             return self._end(waiting, "refused", str(error))
         self._wait(waiting, str(error), _PAUSE)

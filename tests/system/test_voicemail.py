@@ -1,0 +1,88 @@
+"""What Asterisk's voicemail really did, done again while the agent watches."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.replay import replay
+from tests.system.agent import AgentProcess, settled, wait_for
+from tests.system.voicemails import SCENARIO, expected, judge, truth
+
+PACE = 10  # times the producer's own
+
+
+def agent_for(tmp_path: Path, *, lookout: str = "inotify", existing: str = "ignore") -> AgentProcess:
+    (tmp_path / "spool").mkdir(exist_ok=True)
+    agent = AgentProcess(tmp_path)
+    agent.configure(f"""
+        [agent]
+        state = "state"
+        lookout = "{lookout}"
+        rescan = "{"1s" if lookout == "walk" else "60s"}"
+        page = "page"
+        [watch.phone]
+        type = "voicemail"
+        path = "spool"
+        timezone = "UTC"
+        enrich = []
+        existing = "{existing}"
+    """)
+    return agent
+
+
+def test_the_recording_tells_which_sound_belongs_to_which_text() -> None:
+    assert set(expected("posts_live")) <= set(truth())
+    assert all(message.sounds for message in truth().values())
+
+
+def test_run_once_after_the_fact_posts_each_message_that_is_there_once(tmp_path: Path) -> None:
+    agent = agent_for(tmp_path, existing="post")
+    replay(SCENARIO, tmp_path / "spool")
+    for _ in range(2):
+        done = agent.call("run", "--once", "--patience", "10s")
+        assert done.returncode == 0, done.stderr
+        judge(tmp_path / "page", expected("posts_after"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lookout", ["inotify", "walk", "observer"])
+def test_an_agent_that_watches_posts_each_message_once(tmp_path: Path, lookout: str) -> None:
+    agent = agent_for(tmp_path, lookout=lookout)
+    agent.start()
+    try:
+        agent.wait_until_running()
+        replay(SCENARIO, tmp_path / "spool", speed=PACE)
+        wait_for(settled(tmp_path / "page", len(expected("posts_live"))), 30, lambda: agent.log)
+        assert agent.stop() == 0
+    finally:
+        agent.stop()
+    judge(tmp_path / "page", expected("posts_live"))
+    assert "late" not in agent.log
+
+
+@pytest.mark.slow
+def test_twenty_kills_in_the_middle_of_it_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+    agent = agent_for(tmp_path)
+    agent.start()
+    agent.wait_until_running()  # its first start decides what is new
+    seed = time.time_ns() % 1_000_000
+    chance = random.Random(seed)
+    player = threading.Thread(target=replay, args=(SCENARIO, tmp_path / "spool", PACE))
+    player.start()
+    try:
+        for _ in range(20):
+            time.sleep(chance.uniform(0.1, 2.0))
+            agent.kill()
+            agent.start()
+        player.join()
+        wait_for(settled(tmp_path / "page", len(expected("posts_live"))), 30, lambda: f"seed {seed}\n{agent.log}")
+        assert agent.stop() == 0
+    finally:
+        player.join()
+        agent.stop()
+    judge(tmp_path / "page", expected("posts_live"))

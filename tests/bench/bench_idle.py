@@ -1,6 +1,6 @@
 """An idle agent with 1,000 watched folders: wake-ups a second, memory, children.
 
-    python -m tests.bench.bench_idle [--folders N] [--seconds N]
+python -m tests.bench.bench_idle [--folders N] [--seconds N]
 """
 
 from __future__ import annotations

@@ -290,9 +290,7 @@ class House:
             rescan=timedelta(seconds=1),
             trouble=self.state.trouble,
         )
-        self.preparing = Preparing(
-            {"cam": source}, self.state.outbox, self.state.spool, bench, self.clock, self.log
-        )
+        self.preparing = Preparing({"cam": source}, self.state.outbox, self.state.spool, bench, self.clock, self.log)
         self.lane = Lane(
             Target(name="site", uploader=self.site),
             self.state.deliveries,

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.replay import replay
-from tests.system.agent import AgentProcess, settled, wait_for
-from tests.system.voicemails import SCENARIO, expected, judge, truth
+from tests.system.agent import AgentProcess, items, settled, wait_for
+from tests.system.storm import Storm, name_of, sound_of
+from tests.system.voicemails import SCENARIO, expected, judge, key_of, truth
 
 PACE = 10  # times the producer's own
 
@@ -86,3 +87,24 @@ def test_twenty_kills_in_the_middle_of_it_lose_nothing_and_double_nothing(tmp_pa
         player.join()
         agent.stop()
     judge(tmp_path / "page", expected("posts_live"))
+
+
+@pytest.mark.slow
+def test_a_storm_of_renumbering_loses_doubles_and_mixes_up_no_message(tmp_path: Path) -> None:
+    agent = agent_for(tmp_path)
+    storm = Storm(tmp_path / "spool", stays=2.0)
+    agent.start()
+    try:
+        agent.wait_until_running()
+        storm.rage(200, every=0.05)
+        wait_for(settled(tmp_path / "page", 200), 60, lambda: agent.log[-5000:])
+        assert agent.stop() == 0
+    finally:
+        agent.stop()
+    posted = items(tmp_path / "page")
+    assert sorted(key_of(item)[0] for item in posted) == sorted(name_of(number) for number in range(200))
+    for item in posted:
+        number = int(key_of(item)[0].partition("-")[2], 16)
+        (attachment,) = item["attachments"]
+        assert (tmp_path / "page" / attachment["url"]).read_bytes() == sound_of(number, key_of(item)[1])
+        assert item["title"] == f"Voicemail from Caller {number}, 0:{key_of(item)[1]:02}"

@@ -201,8 +201,8 @@ class Spool(Protocol):
     def settle(self, parts: Sequence[Part]) -> None:
         """Makes copies durable, many at once; their files are readable from then on. Raises Unsecured."""
 
-    def amend(self, part: Part) -> None:
-        """Writes a part's facts anew beside its copy."""
+    def amend(self, parts: Sequence[Part]) -> None:
+        """Writes the facts of parts anew beside their copies."""
 
     def folder(self, event_id: int, revision: int) -> Path:
         """An empty folder for what is made of an event (left-overs of a killed try are removed)."""
@@ -244,6 +244,9 @@ class Workbench(Protocol):
 
 class Ledger(Protocol):
     """What became of every seen file. Each method is one transaction."""
+
+    def together(self) -> AbstractContextManager[object]:
+        """Around several calls: they are one transaction, which costs the disk one flush."""
 
     def known(self, source: str) -> Iterator[tuple[Path, Fingerprint]]:
         """Every file that needs no second look."""

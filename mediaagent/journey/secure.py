@@ -141,6 +141,8 @@ class Securing:
                 parts.append(finished)
             elif finished is not None:
                 notes.append(finished)
+        before = {part.id: part for _, part in copied}
+        self.spool.amend([part for part in parts if part != before[part.id]])
         self._write_down(parts, notes)
         return len(parts)
 
@@ -198,7 +200,12 @@ class Securing:
         if file is None:
             return self._end(waiting, "gone", "it was gone before it was finished")
         if file.fingerprint != waiting.file.fingerprint:
-            raise Changed(f"{printable(file.path)} has changed")
+            if waiting.claim.quiet:
+                raise Changed(f"{printable(file.path)} has changed")
+            self._restart(waiting, file)
+            if self.ledger.recall(self.source.name, file):  # one that we have was renamed over it
+                self._forget(waiting)
+                return None
         self._look_at_hand(waiting)
         if waiting.claim.done and self.lookout.look(waiting.claim.done) is None:
             why = f"waits for {printable(waiting.claim.done.name)}"
@@ -292,10 +299,7 @@ class Securing:
         if wants:
             with suppress(Exception):  # facts that can't be had are done without
                 facts |= self.workbench.facts(part.file, wants)
-        if part.copy > 1 or facts != part.facts:
-            part = replace(part, facts=facts)
-            self.spool.amend(part)
-        return part
+        return replace(part, facts=facts)
 
     def adopt(self, part: Part, wants: tuple[str, ...]) -> None:
         """A copy that was made, but not written down, before the agent was killed."""
@@ -313,6 +317,7 @@ class Securing:
             self.log.warning("not taken up", source=self.source.name, part=part.id, reason=str(error))
             return  # at the next start
         if isinstance(outcome, Part):
+            self.spool.amend([outcome])
             self._write_down([outcome], [])
         else:
             self._write_down([], [outcome])

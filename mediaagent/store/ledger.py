@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 
@@ -47,6 +48,9 @@ class SqliteLedger:
         self._database = database
         self._spool = spool
         self._now = now
+
+    def together(self) -> AbstractContextManager[object]:
+        return self._database.transaction()
 
     def known(self, source: str) -> Iterator[tuple[Path, Fingerprint]]:
         query = "SELECT path, device, inode, size, mtime_ns FROM files WHERE source = ? AND state <> 'gone'"

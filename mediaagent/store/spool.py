@@ -37,6 +37,8 @@ __all__ = ["DiskSpool", "new_id"]
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 #: Room that stays free on the spool's disk: a tenth of it, but no more than this.
 _RESERVE = 2_000_000_000
+#: Looks at a folder that is being renumbered, before the hand that we hold is thought to be old.
+_LISTINGS = 10
 
 
 def new_id() -> str:
@@ -140,9 +142,11 @@ class DiskSpool:
         if disk.f_bavail * disk.f_frsize - size < reserve:
             raise SpoolFull(f"the disk of {self.folder_path} has less than {reserve} bytes free")
 
-    def amend(self, part: Part) -> None:
-        if part.files:
-            write_durably(self.folder_path / "parts" / part.id / "part.json", self._note(part, ()))
+    def amend(self, parts: Sequence[Part]) -> None:
+        list(_flushers().map(self._amend, [part for part in parts if part.files]))
+
+    def _amend(self, part: Part) -> None:
+        write_durably(self.folder_path / "parts" / part.id / "part.json", self._note(part, ()))
 
     def _note(self, part: Part, wants: tuple[str, ...]) -> bytes:
         relative = {role: file.relative_to(self.folder_path) for role, file in part.files.items()}
@@ -241,13 +245,14 @@ def _not_being_renumbered(path: Path, claim: Claim) -> None:
     For just so long the file whose companion went ahead stands without it, wherever in the folder. So a look at the
     names, between opening the hand and seeing that its names still stand for it, tells for sure.
     """
-    names = set(os.listdir(path.parent))  # noqa: PTH208  (names alone)
     endings = [paths[0].name.removeprefix(path.stem) for paths in claim.hand.values()]
-    for name in names:
-        if re.fullmatch(claim.series, name):
-            stem = PurePath(name).stem
-            if any(stem + ending not in names for ending in endings):
-                raise Changed(f"{printable(path.parent)} is being renumbered: {printable(name)} stands alone")
+    series = re.compile(claim.series)
+    for _ in range(_LISTINGS):
+        names = set(os.listdir(path.parent))  # noqa: PTH208  (names alone)
+        stems = [PurePath(name).stem for name in names if series.fullmatch(name)]
+        if all(stem + ending in names for stem in stems for ending in endings):
+            return
+    raise Changed(f"{printable(path.parent)} is being renumbered")
 
 
 def _still_the_same(path: Path, opened: os.stat_result) -> None:

@@ -132,7 +132,7 @@ class Site:
     settles_after = timedelta(seconds=120)
 
     def upload(self, post: Post, key: str, progress: Any) -> Receipt:
-        media = {part.name: part.file.read_text() for part in post.parts}
+        media = {part.name: part.file.read_bytes().decode("latin-1") for part in post.parts}
         self._answer(key, media)
         return Receipt(url=f"https://site/{key}", parts=tuple(media))
 
@@ -164,7 +164,7 @@ class Site:
     def revise(self, receipt: Receipt, post: Post, key: str) -> Receipt:
         if self.mood == "down":
             raise Deferred("no route", target_down=True)
-        media = {part.name: part.file.read_text() for part in post.parts}
+        media = {part.name: part.file.read_bytes().decode("latin-1") for part in post.parts}
         for index, (posted, _) in enumerate(self.posts):
             if posted == key:
                 self.posts[index] = (key, media)

@@ -245,14 +245,13 @@ class Workbench(Protocol):
 class Ledger(Protocol):
     """What became of every seen file. Each method is one transaction."""
 
-    def together(self) -> AbstractContextManager[object]:
-        """Around several calls: they are one transaction, which costs the disk one flush."""
-
     def known(self, source: str) -> Iterator[tuple[Path, Fingerprint]]:
         """Every file that needs no second look."""
 
     def recall(self, source: str, file: SeenFile) -> str:
-        """What is known of this file, perhaps under an earlier name; "" when it is new."""
+        """What is known of this file, perhaps under an earlier name; "" when it is new.
+
+        A new name is written down with the next `note` or `keep`."""
 
     def note(self, source: str, notes: Iterable[FileNote]) -> None:
         """Files that are not taken, and why."""

@@ -58,6 +58,9 @@ class Securing:
     full: str = ""  # why securing is paused; "" when it is not
     newest: str = ""  # id of the part that was secured last
     _uncommitted: list[Part] = field(default_factory=list)
+    _copied: list[tuple[WaitingFile, Part]] = field(default_factory=list)  # not yet safe on disk
+    _notes: list[FileNote] = field(default_factory=list)  # not yet written down
+    _taken: int = 0  # parts that were made before `take` was called
 
     # --- seeing -------------------------------------------------------------------------------------------------------
 
@@ -86,8 +89,25 @@ class Securing:
         steady = self.clock.steady()
         since = steady - age.total_seconds()
         due = max(since + claim.quiet.total_seconds(), steady)
-        self.waiting[file.path] = WaitingFile(file=file, claim=claim, since=since, look_at=due, still_since=steady)
+        waiting = WaitingFile(file=file, claim=claim, since=since, look_at=due, still_since=steady)
+        self.waiting[file.path] = waiting
+        if not claim.quiet and not self.full:
+            self._copy_now(waiting)
         return None
+
+    def _copy_now(self, waiting: WaitingFile) -> None:
+        """What needs no quiet is copied as soon as it is seen: a moment later it may have another name."""
+        if any(held.file.fingerprint == waiting.file.fingerprint for held, _ in self._copied):
+            del self.waiting[waiting.file.path]  # in hand, under an earlier name
+            return
+        outcome = self._look(waiting)
+        if isinstance(outcome, Part):
+            waiting.look_at = float("inf")
+            self._copied.append((waiting, outcome))
+        elif outcome is not None:
+            self._notes.append(outcome)
+        if len(self._copied) >= _BATCH:
+            self._taken += self._take_batch([])
 
     def _claim(self, file: SeenFile) -> Claim | Ignored:
         try:
@@ -108,6 +128,8 @@ class Securing:
 
     def next_look(self) -> float | None:
         """Steady time at which `take` will have something to do."""
+        if self._copied or self._notes:
+            return self.clock.steady()
         return min((waiting.look_at for waiting in self.waiting.values()), default=None)
 
     # --- taking -------------------------------------------------------------------------------------------------------
@@ -118,7 +140,9 @@ class Securing:
         due = [waiting for waiting in self.waiting.values() if waiting.look_at <= now][:_LOOKS]
         # By name, which for cameras is by time: where the spool gets full, what is secured has no gaps.
         due.sort(key=lambda waiting: waiting.file.path)
-        taken = 0
+        taken, self._taken = self._taken, 0
+        if self._copied or self._notes:
+            taken += self._take_batch([])
         for start in range(0, len(due), _BATCH):
             taken += self._take_batch(due[start : start + _BATCH])
             if self.full:
@@ -126,8 +150,8 @@ class Securing:
         return taken
 
     def _take_batch(self, batch: list[WaitingFile]) -> int:
-        copied: list[tuple[WaitingFile, Part]] = []
-        notes: list[FileNote] = []
+        copied, notes = self._copied, self._notes
+        self._copied, self._notes = [], []
         for waiting in batch:
             outcome = self._look(waiting)
             if isinstance(outcome, Part):
@@ -366,14 +390,18 @@ class Securing:
 
     def _end(self, waiting: WaitingFile, state: str, reason: str) -> FileNote:
         if state == "gone":  # the very same may come back under this name
-            del self.waiting[waiting.file.path]
+            self._drop(waiting)
         else:
             self._forget(waiting)
         return FileNote(file=waiting.file, state=state, reason=reason)  # type: ignore[arg-type]
 
     def _forget(self, waiting: WaitingFile) -> None:
-        self.waiting.pop(waiting.file.path, None)
+        self._drop(waiting)
         self.known.add(self.lookout.mark(waiting.file))
+
+    def _drop(self, waiting: WaitingFile) -> None:
+        if self.waiting.get(waiting.file.path) is waiting:  # else another file has the name now
+            del self.waiting[waiting.file.path]
 
     def _root(self, path: Path) -> Path:
         return next(root for root in self.source.watcher.roots if path.is_relative_to(root))

@@ -21,8 +21,6 @@ __all__ = ["Baselines", "Watching"]
 
 #: Notes of the baseline that are written in one transaction.
 _BATCH = 5000
-#: Files that were hinted at and are looked at in one transaction.
-_LOOKS = 200
 #: A watcher's grouping that failed is asked again after so many seconds.
 _AFTER_FAILURE = 60.0
 
@@ -146,11 +144,10 @@ class Watching:
                 self._tell(hint)
         for folder in folders:
             self._walk(folder)
-        paths = [*files]
-        for start in range(0, len(paths), _LOOKS):
-            with self.ledger.together():  # many may be renames, each of which is noted
-                for file in filter(None, map(self.lookout.look, paths[start : start + _LOOKS])):
-                    self._notice(file)
+        for file in filter(None, map(self.lookout.look, files)):
+            self._notice(file)
+        if files or folders:
+            self.ledger.note("", ())  # renames
 
     def _tell(self, hint: Hint) -> str:
         """Keeps a trouble (or, without detail, that it is over) for the owner. Returns where it is."""

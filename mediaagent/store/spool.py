@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import msgspec
 
@@ -249,7 +249,9 @@ def _not_being_renumbered(path: Path, claim: Claim) -> None:
     series = re.compile(claim.series)
     for _ in range(_LISTINGS):
         names = set(os.listdir(path.parent))  # noqa: PTH208  (names alone)
-        stems = [PurePath(name).stem for name in names if series.fullmatch(name)]
+        stems = [
+            name.removesuffix(path.suffix) for name in names if name.endswith(path.suffix) and series.fullmatch(name)
+        ]
         if all(stem + ending in names for stem in stems for ending in endings):
             return
     raise Changed(f"{printable(path.parent)} is being renumbered")

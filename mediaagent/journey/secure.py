@@ -97,8 +97,8 @@ class Securing:
 
     def _copy_now(self, waiting: WaitingFile) -> None:
         """What needs no quiet is copied as soon as it is seen: a moment later it may have another name."""
-        if any(held.file.fingerprint == waiting.file.fingerprint for held, _ in self._copied):
-            del self.waiting[waiting.file.path]  # in hand, under an earlier name
+        if self._in_hand(waiting.file):
+            self._drop(waiting)
             return
         outcome = self._look(waiting)
         if isinstance(outcome, Part):
@@ -227,6 +227,9 @@ class Securing:
             if waiting.claim.quiet:
                 raise Changed(f"{printable(file.path)} has changed")
             self._restart(waiting, file)
+            if self._in_hand(file):
+                self._drop(waiting)
+                return None
             if self.ledger.recall(self.source.name, file):  # one that we have was renamed over it
                 self._forget(waiting)
                 return None
@@ -238,6 +241,10 @@ class Securing:
         if waiting.verdict and not waiting.verdict.whole:
             return self._give_up(waiting)
         return self._secure(waiting)
+
+    def _in_hand(self, file: SeenFile) -> bool:
+        """Copied a moment ago, under an earlier name."""
+        return any(held.file.fingerprint == file.fingerprint for held, _ in self._copied)
 
     def _look_at_hand(self, waiting: WaitingFile) -> None:
         """A companion that came, went or changed makes the file a new one."""

@@ -141,3 +141,11 @@ def test_a_storm_of_renumbering_loses_doubles_and_mixes_up_no_message(tmp_path: 
         (attachment,) = item["attachments"]
         assert (tmp_path / "page" / attachment["url"]).read_bytes() == sound_of(number, key_of(item)[1])
         assert item["title"] == f"Voicemail from Caller {number}, 0:{key_of(item)[1]:02}"
+
+
+def test_preview_shows_the_post_that_a_message_would_become(tmp_path: Path) -> None:
+    agent = agent_for(tmp_path)
+    done = agent.call("preview", str(SCENARIO / "tree/default/1234/INBOX/msg0000.txt"))
+    assert done.returncode == 0, done.stderr
+    assert "Voicemail from Both Boxes, 0:04" in done.stdout
+    assert "audio   msg0000.wav, audio/wav" in done.stdout

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,8 @@ from mediaagent.journey.prepare import Preparing
 from mediaagent.journey.secure import Securing
 from mediaagent.journey.watch import Watching
 from mediaagent.lookout.marks import Marks
-from mediaagent.model import Defaults, Problem, Route, SeenFile, Verdict
-from mediaagent.options import build, did_you_mean, options_of, to_table
+from mediaagent.model import Defaults, Problem, Route, SeenFile, Verdict, printable
+from mediaagent.options import Secret, build, did_you_mean, options_of, to_table
 from mediaagent.ports import Lookout, ReadsContent, RoutesEvents, SelfChecks
 from mediaagent.rules import caption
 from mediaagent.settings import Settings, SourceSettings, Table, TargetSettings
@@ -76,7 +77,54 @@ def plan(settings: Settings) -> tuple[Plan, list[Problem]]:
         source = _source(name, table, settings, tuple(_targets(settings)), problems)
         if source is not None:
             sources[name] = source
+    problems += _own_folders_watched(settings, sources, uploaders)
     return Plan(settings, sources, uploaders), [settings.lines.place(each, settings.path) for each in problems]
+
+
+def _own_folders_watched(
+    settings: Settings, sources: Mapping[str, Source], uploaders: Mapping[str, Any]
+) -> list[Problem]:
+    """What the agent writes must not lie where it looks for files: it would post its own work, for ever."""
+    written = {"[agent] state": settings.agent.state}
+    for name, uploader in uploaders.items():
+        for declared in options_of(type(uploader)):
+            value = getattr(uploader, declared.name)
+            if isinstance(value, Path):
+                written[f"[upload.{name}] {declared.name}"] = value
+    return [
+        Problem(
+            where=f"watch.{name}",
+            what=f"{printable(folder)} ({what}) lies inside of the watched folder {printable(root)}",
+            todo=f"name another folder for {what}, or the agent's own files would be taken for new ones",
+        )
+        for name, source in sources.items()
+        for root in source.watcher.roots
+        for what, folder in written.items()
+        if folder.resolve().is_relative_to(root.resolve())
+    ]
+
+
+def _private_files(settings: Settings, uploaders: Mapping[str, Any]) -> Callable[[Path], bool]:
+    """Tells the settings file and the files that keys are in: wherever they lie, they are never posted."""
+    files = {settings.path}
+    for uploader in uploaders.values():
+        for declared in options_of(type(uploader)):
+            value = getattr(uploader, declared.name)
+            if isinstance(value, Secret) and value.file is not None:
+                files.add(value.file)
+    names = {file.name for file in files}
+
+    def private(path: Path) -> bool:
+        return path.name in names and any(path == file or _same(path, file) for file in files)
+
+    return private
+
+
+def _same(path: Path, file: Path) -> bool:
+    try:
+        return path.samefile(file)
+    except OSError:
+        return False
 
 
 def _targets(settings: Settings) -> Mapping[str, Table]:
@@ -217,6 +265,15 @@ def make_lookout(kind: str, clock: SystemClock) -> Lookout:
     return WalkLookout(clock)
 
 
+def workbench_gaps() -> Mapping[str, str]:
+    """Limits that this machine does not let the workbench's child have -> why. Starts a child to find out."""
+    bench = make_workbench()
+    try:
+        return {limit: why for limit, why in bench.held().items() if why}
+    finally:
+        bench.close()
+
+
 def make_workbench() -> Any:
     from mediaagent.workbench.bench import ProcessWorkbench
 
@@ -244,6 +301,13 @@ class Agent:
         self.housekeeping.sweep()
         targets = {name: source.targets for name, source in self.plan.sources.items()}
         self.state.outbox.address_rebuilt(targets)
+        self.state.deliveries.retire(list(self.plan.uploaders))
+        for source, count in self.state.outbox.open_parts().items():
+            if source not in targets:
+                what = (
+                    f"{count} of its files are secured and wait, but [watch.{source}] is not in the settings any more"
+                )
+                self.state.trouble(f"watch.{source}", what)
         for part, wants in self.state.spool.notes():
             securing = self.watching.chapters.get(part.source)
             if securing and not self.state.ledger.has_part(part.id):
@@ -263,13 +327,15 @@ def make_agent(settings: Settings, log: Any = None) -> Agent:
     if problems:
         raise ConfigError(problems)
     log = log or logs.get()
+    os.umask(0o077)  # what the agent writes is its owner's alone, whatever rights the state folder has
     clock = SystemClock()
     state = StateFolder(settings.agent.state, settings.agent.spool_limit, clock.now)
     if state.lost:
         log.warning("memory was lost and made again from the spool", detail=state.lost)
     lookout, reading, workbench = make_lookout(settings.agent.lookout, clock), make_workbench(), make_workbench()
+    private = _private_files(settings, made.uploaders)
     chapters = {
-        name: Securing(source, lookout, state.ledger, state.spool, reading, clock, log, Marks())
+        name: Securing(source, lookout, state.ledger, state.spool, reading, clock, log, Marks(), private=private)
         for name, source in made.sources.items()
     }
     watching = Watching(

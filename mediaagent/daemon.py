@@ -137,6 +137,9 @@ class Service:
             except (sqlite3.Error, OSError, StateError) as error:
                 self._log.warning("trouble", where="watch", detail=str(error))
                 wait = _AFTER_TROUBLE
+            except Exception:  # a mistake of ours: what it was about is looked at again, and the rest goes on
+                self._log.exception("unexpected", where="watch")
+                wait = _AFTER_TROUBLE
             self._bells["watch"].wait(min(wait, max(tidy_at - time.monotonic(), 0.0)))
 
     def _round(self) -> float:
@@ -158,8 +161,10 @@ class Service:
     def _watch_spool(self) -> None:
         full = next((each.full for each in self._agent.watching.chapters.values() if each.full), "")
         self._agent.state.trouble("spool", f"securing is paused: {full}" if full else "")
-        if full:
-            self._agent.housekeeping.release(timedelta(0))
+        if full and self._agent.housekeeping.release(timedelta(0)):
+            for each in self._agent.watching.chapters.values():
+                each.retry()
+            self._bells["watch"].ring()
 
     def _prepare(self) -> None:
         agent, bell = self._agent, self._bells["prepare"]
@@ -198,7 +203,8 @@ class Service:
 
         def listen() -> None:
             with suppress(OSError):
-                while channel.recv(64):
+                while not self._stopping.is_set():
+                    channel.recv(64)
                     for lane in self._agent.lanes:
                         lane.hurry()
                     for bell in self._bells.values():
@@ -214,23 +220,34 @@ class Service:
 def run_once(agent: Agent, patience: float, told: Callable[[str], None] = lambda line: None) -> Counter[str]:
     """One walk, a wait of up to `patience` seconds for what is growing, and deliveries until nothing is due.
 
-    Returns counts: "delivered", "waiting", "rejected" (of this run), "failed", "incomplete".
+    Returns counts, of this run: "delivered", "rejected", "failed" (to be prepared), "refused" (files), "dismissed"
+    (events with nothing to post); as it stands: "waiting", "incomplete", "unsecured" (no room in the spool), "troubles"
+    (folders that are missing, targets that are down).
     """
-    before = agent.state.deliveries.counts()
     agent.start()
+    before = agent.state.tally()
     _settle(agent, time.monotonic() + patience)
     with ThreadPoolExecutor(max_workers=len(agent.lanes)) as pool:
         list(pool.map(_drain, agent.lanes))  # each target in a lane of its own; a mistake of ours surfaces here
-    after = agent.state.deliveries.counts()
+    after = agent.state.tally()
+    new = {name: max(after[name] - before[name], 0) for name in after}
     outcome: Counter[str] = Counter(
-        delivered=after["delivered"] - before["delivered"],
-        rejected=max(after["rejected"] - before["rejected"], 0),
+        delivered=new.get("delivered", 0),
+        rejected=new.get("rejected", 0),
         waiting=after["waiting"] + after["sending"],
-        failed=after["held"] - before["held"],
+        failed=new.get("held", 0),
+        refused=new.get("refused", 0),
+        dismissed=new.get("dismissed", 0),
     )
+    for source, count in agent.state.outbox.open_parts().items():
+        told(f"{source}: {count} secured file{'s' if count > 1 else ''} of an event that may still grow")
     for securing, waiting in leftovers(agent.watching.chapters.values()):
-        outcome["incomplete"] += 1
+        # A file that found no room in the spool is whole, as far as anybody knows.
+        outcome["unsecured" if securing.full else "incomplete"] += 1
         told(f"{securing.source.name}: {printable(waiting.file.path)}: {waiting.why}")
+    for where, what in agent.state.troubles().items():
+        outcome["troubles"] += 1
+        told(f"{where}: {what}")
     return outcome
 
 
@@ -246,6 +263,8 @@ def _settle(agent: Agent, deadline: float) -> None:
             for lane in agent.lanes:
                 _drain(lane)
             if agent.housekeeping.release(timedelta(0)):
+                for each in agent.watching.chapters.values():
+                    each.retry()  # there is room again
                 continue
         remaining = deadline - time.monotonic()
         if not agent.watching.growing or remaining <= 0:

@@ -6,6 +6,7 @@
     ├── ConfigError(problems)      the settings can't be used; carries every problem found, not only the first
     ├── PluginError                a plug-in could not be found or loaded
     ├── StateError                 the state folder can't be used (locked, read-only, from a newer version)
+    │   └── NoRoom                 its disk is full: what waits goes on when there is room
     ├── Outcome                    an uploader's or enricher's word about one post
     │   ├── Deferred               not now: try again later
     │   ├── Rejected               never like this: a dead letter, with the far side's reason
@@ -37,6 +38,7 @@ __all__ = [
     "Gone",
     "Incomplete",
     "MediaAgentError",
+    "NoRoom",
     "Outcome",
     "PluginError",
     "Refused",
@@ -67,6 +69,10 @@ class PluginError(MediaAgentError):
 
 class StateError(MediaAgentError):
     """The state folder can't be used."""
+
+
+class NoRoom(StateError):
+    """Its disk is full."""
 
 
 class Outcome(MediaAgentError):

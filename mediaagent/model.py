@@ -140,6 +140,7 @@ class FileNote:
     file: SeenFile
     state: Literal["baseline", "incomplete", "refused", "renamed", "gone"]
     reason: str
+    part: str = ""  # renamed: the part that has this name now
 
 
 @dataclass(frozen=True, slots=True)

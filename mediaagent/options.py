@@ -43,6 +43,7 @@ __all__ = [
     "show_duration",
     "show_value",
     "to_table",
+    "without_dots",
 ]
 
 MISSING: Any = dataclasses.MISSING
@@ -76,9 +77,15 @@ class Secret:
         return self.reference
 
     @property
+    def file(self) -> Path | None:
+        """The file that holds it, where one does."""
+        scheme, _, rest = self.reference.partition(":")
+        return self.base / Path(rest).expanduser() if scheme == "file" else None
+
+    @property
     def literal(self) -> bool:
         """The secret itself stands in the settings."""
-        return self.reference.partition(":")[0] not in {"file", "env", "credential"}
+        return self.reference.partition(":")[0] not in _REFERENCES
 
     def __str__(self) -> str:
         return "********" if self.literal else self.reference
@@ -209,16 +216,16 @@ def convert(value: Any, kind: Any, base: Path) -> Any:
             choices = [str(choice) for choice in get_args(kind)]
             near = did_you_mean(str(value), choices)
             hint = f"; {near}" if near.startswith("did") else ""
-            raise ValueError(f"{value!r} is none of {', '.join(choices)}{hint}")
+            raise ValueError(f"{_toml(value)} is none of {', '.join(choices)}{hint}")
         return value
     if origin in (list, tuple):
         if not isinstance(value, list):
-            raise ValueError(f"{value!r} is not a list; write [{_toml(value)}]")
+            raise ValueError(f"{_toml(value)} is not a list; write [{_toml(value)}]")
         items = [convert(item, get_args(kind)[0], base) for item in value]
         return tuple(items) if origin is tuple else items
     if origin in (dict, Mapping) or origin is typing.get_origin(Mapping[str, str]):
         if not isinstance(value, dict):
-            raise ValueError(f"{value!r} is not a table")
+            raise ValueError(f"{_toml(value)} is not a table")
         return {key: convert(item, get_args(kind)[1], base) for key, item in value.items()}
     return _convert_plain(value, kind, base)
 
@@ -232,26 +239,53 @@ def _convert_plain(value: Any, kind: Any, base: Path) -> Any:
         return _size(value)
     if kind is bool or kind is str or kind is int:
         if type(value) is not kind:
-            raise ValueError(f"{value!r} is not {_WANTED[kind]}")
+            raise ValueError(f"{_toml(value)} is not {_WANTED[kind]}")
         return value
     if kind is float:
         if type(value) not in (int, float):
-            raise ValueError(f"{value!r} is not a number")
+            raise ValueError(f"{_toml(value)} is not a number")
         return float(value)
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a text in quotes")
+        raise ValueError(f"{_toml(value)} is not a text in quotes")
     if kind is Path:
         if not value or "\0" in value:
             raise ValueError("an empty path")
         try:
-            return base / Path(value).expanduser()
+            return without_dots(base / Path(value).expanduser())
         except RuntimeError:  # ~somebody, whom this machine doesn't know
-            raise ValueError(f"{value!r}: there is no such user on this machine") from None
+            raise ValueError(f"{_toml(value)}: there is no such user on this machine") from None
     if kind is Secret:
-        return Secret(value, base)
+        return _secret(value, base)
     if kind is zoneinfo.ZoneInfo:
         return _zone(value)
     raise TypeError(f"an option can't have the type {kind}")
+
+
+def without_dots(path: Path) -> Path:
+    """The same path without `..`. What stands behind the last one is kept as it was written, links too.
+
+    >>> without_dots(Path("/proc/../srv/motion"))
+    PosixPath('/srv/motion')
+    """
+    parts = path.parts
+    if ".." not in parts:
+        return path
+    end = len(parts) - parts[::-1].index("..")
+    return Path(*parts[:end]).resolve().joinpath(*parts[end:])
+
+
+#: What may stand before the colon of a reference to a secret.
+_REFERENCES = ("file", "env", "credential")
+
+
+def _secret(value: str, base: Path) -> Secret:
+    """A mistyped reference must not pass for the secret itself. What may be one is not shown."""
+    word, colon, _ = value.partition(":")
+    if colon and word.isalpha() and word not in _REFERENCES:
+        near = did_you_mean(word.lower(), _REFERENCES)
+        hint = near.replace('"?', ':"?') if near.startswith("did") else "there are file:, env: and credential:"
+        raise ValueError(f"no secret is looked up this way; {hint} (a secret that holds a colon goes into a file)")
+    return Secret(value, base)
 
 
 _WANTED = {bool: "true or false", str: "a text in quotes", int: "a whole number"}
@@ -263,9 +297,9 @@ def _duration(value: Any) -> timedelta:
     if match:
         number = float(match[1]) * _SECONDS[match[2] or "s"]
     if number is None:
-        raise ValueError(f'{value!r} is not a duration; write "60s", "5m", "2h" or "14d"')
+        raise ValueError(f'{_toml(value)} is not a duration; write "60s", "5m", "2h" or "14d"')
     if number > _LONGEST:
-        raise ValueError(f"{value!r} is longer than a hundred years")
+        raise ValueError(f"{_toml(value)} is longer than a hundred years")
     return timedelta(seconds=number)
 
 
@@ -274,10 +308,10 @@ def _size(value: Any) -> ByteSize:
         return ByteSize(value)
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if not match:
-        raise ValueError(f'{value!r} is not a size; write "500 MB" or "2 GB"')
+        raise ValueError(f'{_toml(value)} is not a size; write "500 MB" or "2 GB"')
     unit = 1024 if match[3] else 1000
     if len(match[1]) > 18:
-        raise ValueError(f"{value!r} is larger than any disk")
+        raise ValueError(f"{_toml(value)} is larger than any disk")
     return ByteSize(float(match[1]) * unit ** " KMGT".index(match[2].upper() or " "))
 
 
@@ -287,7 +321,7 @@ def _zone(value: str) -> zoneinfo.ZoneInfo:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         near = did_you_mean(value, zoneinfo.available_timezones()) if zoneinfo.available_timezones() else ""
         near = near if near.startswith("did") else 'write a name like "Europe/Vienna"'
-        raise ValueError(f"{value!r} is no time zone of this machine; {near}") from None
+        raise ValueError(f"{_toml(value)} is no time zone of this machine; {near}") from None
 
 
 # --- Python value -> TOML value ---------------------------------------------------------------------------------------

@@ -260,7 +260,10 @@ class Ledger(Protocol):
         """Parts that the spool has secured."""
 
     def twins(self, source: str, sha256: str) -> Sequence[Part]:
-        """Parts with these very bytes, oldest first."""
+        """The newest parts with these very bytes, oldest first; a few are enough to tell a rename."""
+
+    def newest(self, source: str, path: Path) -> str:
+        """The id of the last part that was taken under this name; "" for none."""
 
 
 class Outbox(Protocol):
@@ -296,6 +299,9 @@ class Deliveries(Protocol):
 
     def begin(self, target: str, *, asking_after: timedelta) -> tuple[Delivery, Post, Progress] | None:
         """The next due delivery; that its attempt begins is durable when this returns."""
+
+    def to_verify(self, target: str) -> Delivery | None:
+        """A delivered one whose target is to be asked once more, now."""
 
     def complete(self, delivery: Delivery, receipt: Receipt, *, verify_at: datetime | None = None) -> None:
         """It is there; `verify_at`: ask once more then, for a double that came late."""

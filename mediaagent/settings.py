@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from mediaagent.errors import ConfigError
 from mediaagent.model import Problem
-from mediaagent.options import ByteSize, build, did_you_mean, option, plugin
+from mediaagent.options import ByteSize, build, did_you_mean, option, plugin, show_value, without_dots
 
 __all__ = [
     "AgentSettings",
@@ -58,7 +58,7 @@ class AgentSettings:
         "how much our own copies may hold; then securing pauses until posts have left", default=ByteSize(2_000_000_000)
     )
     page: Path | None = option(
-        "where the page goes that is used when no [upload.…] is configured (default: page, beside the state)",
+        "where the page goes that is used when no [upload.…] is configured (default: `page` in the state folder)",
         default=None,
     )
 
@@ -122,8 +122,22 @@ class Settings:
         return self.path.parent
 
 
-_HEADER = re.compile(r"^\s*\[{1,2}\s*([^\[\]#]+?)\s*\]{1,2}\s*(#.*)?$")
-_KEY = re.compile(r"""^\s*([A-Za-z0-9_-]+|"[^"]*"|'[^']*')\s*(\.\s*[^=]+?)?\s*=""")
+_NAME = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\[\]#"'=])+"""
+_HEADER = re.compile(rf"^\s*\[{{1,2}}({_NAME})\]{{1,2}}\s*(#.*)?$")
+_KEY = re.compile(rf"^\s*({_NAME})=")
+
+
+def _names(written: str) -> list[str]:
+    """The names of a dotted key, `watch."a b"`, without their quotes; none where it is no key."""
+    try:
+        inner = tomllib.loads(f"{written} = 0")
+    except tomllib.TOMLDecodeError:
+        return []
+    names = []
+    while isinstance(inner, dict):
+        ((name, inner),) = inner.items()
+        names.append(name)
+    return names
 
 
 class Lines:
@@ -134,11 +148,13 @@ class Lines:
         table = ""
         for number, line in enumerate(text.splitlines(), 1):
             if header := _HEADER.match(line):
-                table = re.sub(r"[\s\"']", "", header[1])
+                table = ".".join(_names(header[1]))
                 self._lines.setdefault(table, number)
             elif key := _KEY.match(line):
-                name = key[1].strip("\"'")
-                self._lines.setdefault(f"{table}.{name}" if table else name, number)
+                where = table
+                for name in _names(key[1]):
+                    where = f"{where}.{name}" if where else name
+                    self._lines.setdefault(where, number)
 
     def rename(self, written: str, meant: str) -> None:
         """Lines of the table `written` are found under the name that was meant, too."""
@@ -151,12 +167,14 @@ class Lines:
         return self._lines.get(where)
 
     def of(self, where: str) -> int | None:
-        """The line of `watch.garden.event_gap`, or of the nearest table around it."""
-        while where:
-            if where in self._lines:
-                return self._lines[where]
-            where = where.rpartition(".")[0]
-        return None
+        """The line of `watch.garden.event_gap`, or of the nearest table around it, or of the first thing in it."""
+        around = where
+        while around:
+            if around in self._lines:
+                return self._lines[around]
+            around = around.rpartition(".")[0]
+        inside = (number for name, number in self._lines.items() if where and name.startswith(f"{where}."))
+        return min(inside, default=None)
 
     def place(self, problem: Problem, file: Path) -> Problem:
         """The same problem with its line in front."""
@@ -169,9 +187,9 @@ class Lines:
 
 def read(path: Path) -> tuple[Settings | None, list[Problem]]:
     """The settings, as far as they can be read, and everything that is wrong with them. Never raises."""
-    path = path.absolute()
+    path = without_dots(path.absolute())
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors put a mark in front
     except FileNotFoundError:
         todo = "name another with --config or MEDIAAGENT_CONFIG, or write one with `mediaagent init`"
         return None, [Problem(where=str(path), what="there is no such file", todo=todo)]
@@ -259,7 +277,9 @@ def _table(document: Mapping[str, Any], name: str, problems: list[Problem]) -> M
     found = document.get(name, {})
     if isinstance(found, dict):
         return found
-    problems.append(Problem(where=name, what=f"is {found!r}, not a table", todo=f"write [{name}] in a line of its own"))
+    problems.append(
+        Problem(where=name, what=f"is {show_value(found)}, not a table", todo=f"write [{name}] in a line of its own")
+    )
     return {}
 
 

@@ -7,9 +7,8 @@ rejected; 130 after Ctrl-C, as shells have it.
 from __future__ import annotations
 
 import errno
-import os
 import sys
-from contextlib import suppress
+from collections.abc import Callable
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -18,8 +17,9 @@ from typing import Any
 import click
 
 import mediaagent
+from mediaagent.cli import output
 from mediaagent.cli.home import Home
-from mediaagent.errors import ConfigError, MediaAgentError
+from mediaagent.errors import ConfigError, MediaAgentError, NoRoom
 
 __all__ = ["COMMANDS", "main"]
 
@@ -30,6 +30,8 @@ _INTERRUPTED = 130
 
 class _Commands(click.Group):
     """The commands, and what their errors come to."""
+
+    called = ""  # the command, as far as one was found: for reports
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -48,6 +50,7 @@ class _Commands(click.Group):
             from mediaagent.options import did_you_mean
 
             ctx.fail(f"there is no command {args[0]!r}; {did_you_mean(args[0], COMMANDS)}")
+        self.called = args[0] if args else ""
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -56,18 +59,24 @@ class _Commands(click.Group):
         except OSError as error:
             if error.errno != errno.EPIPE:
                 raise
-            _hush()  # `mediaagent queue | head`: who listens no more has heard enough
+            output.hush()  # `mediaagent queue | head`: who listens no more has heard enough
             return 0
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Runs one command and ends the process with its code."""
         _write_anything()
-        sys.exit(_guarded(lambda: super(_Commands, self).main(*args, **{**extra, "standalone_mode": False})))
+        self.called = ""
+        sys.exit(self._guarded(lambda: super(_Commands, self).main(*args, **{**extra, "standalone_mode": False})))
+
+    def _guarded(self, body: Callable[[], Any]) -> int:
+        try:
+            return _told(body)
+        except Exception as error:  # a mistake of ours
+            return output.show_bug(error, self.called)
 
 
-def _guarded(body: Any) -> int:
-    from mediaagent.cli import output
-
+def _told(body: Callable[[], Any]) -> int:
+    """The command's code; an error that is its owner's to put right is told in words."""
     try:
         return int(body() or 0)
     except click.Abort:
@@ -80,14 +89,20 @@ def _guarded(body: Any) -> int:
         return 2
     except MediaAgentError as error:
         output.tell(str(error))
-        return 2
+        return 1 if isinstance(error, NoRoom) else 2
     except OSError as error:
-        if error.filename is None:
-            return output.show_bug(error)
-        output.tell(f"{output.printable(error.filename)}: {error.strerror}")
+        if error.filename is not None:
+            output.tell(f"{output.printable(error.filename)}: {error.strerror}")
+        elif error.errno in _NO_OUTPUT:
+            output.tell(f"this could not be written to its end: {error.strerror}")
+            output.hush()
+        else:
+            raise
         return 2
-    except Exception as error:  # a mistake of ours
-        return output.show_bug(error)
+
+
+#: What a full, broken or closed standard output says; files of ours are told by name.
+_NO_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF, errno.EFBIG, errno.EPIPE)
 
 
 def _write_anything() -> None:
@@ -95,12 +110,6 @@ def _write_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _hush() -> None:
-    """Nothing more is written, at the end of the process neither."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

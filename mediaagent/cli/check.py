@@ -39,13 +39,16 @@ def command(home: Home, as_json: bool) -> int:
 def _outside(made: Plan) -> list[Problem]:
     """What the settings alone can't tell."""
     from mediaagent import app
-    from mediaagent.cli import surroundings
+    from mediaagent.cli import rights, surroundings
 
-    found = [*surroundings.folders(made), *surroundings.watch_limits(made), *surroundings.state(made.settings)]
+    found = [*surroundings.folders(made), *rights.closed_to_us(made)]
+    found += [*surroundings.watch_limits(made), *surroundings.instances(made)]
+    found += [*surroundings.state(made.settings), *rights.memory(made.settings.agent.state)]
+    found += surroundings.room_of_targets(made)
     own = app.self_checks(made)
     if not made.settings.targets and not made.settings.agent.state.exists():
         own = [problem for problem in own if not problem.where.startswith("upload.page")]  # `run` makes its folder
-    return [*found, *surroundings.troubles(made.settings), *own]
+    return [*found, *surroundings.workbench(), *surroundings.troubles(made.settings), *own]
 
 
 def _summary(made: Plan | None, agent: int | None, errors: list[Problem], warnings: list[Problem]) -> str:

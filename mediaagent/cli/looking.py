@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from mediaagent.ports import Lookout
     from mediaagent.store.queue import Queue
 
-__all__ = ["Look", "Looking", "made_up"]
+__all__ = ["Look", "Looking", "made_up", "no_file"]
 
 #: As the journey has it: what has not changed for so long before the first start lay there before.
 _SETTLED = timedelta(seconds=60)
@@ -56,6 +58,20 @@ class Looking:
             ):
                 yield self.at(file, root)
 
+    def others(self) -> Iterator[tuple[Path, str]]:
+        """What lies there and is no file (links, pipes), each with what it is; nobody else would ever tell of it."""
+        folders = [os.fspath(root) for root in self._source.watcher.roots]
+        while folders:
+            try:
+                with os.scandir(folders.pop()) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            folders.append(entry.path)
+                        elif not entry.is_file(follow_symlinks=False):
+                            yield Path(entry.path), no_file(Path(entry.path))
+            except OSError:
+                continue  # the walk tells of it
+
     def at(self, file: SeenFile, root: Path) -> Look:
         claim = self._claim(file)
         if isinstance(claim, Ignored):
@@ -63,10 +79,18 @@ class Looking:
         known = self._queue.file(self._source.name, file.path)
         if known and known.state != "gone" and (known.size, known.mtime_ns) == (file.size, file.mtime_ns):
             return Look(file=file, fate="known", reason=_known(known.state, known.reason), role=claim.role, claim=claim)
+        if known is None and (first := self._taken_as(file)):
+            reason = f"taken already, as {printable(first)}"
+            return Look(file=file, fate="known", reason=reason, role=claim.role, claim=claim)
         if self._lay_there(file, root):
             reason = 'lay there before the source was first started; existing = "post" posts such files'
             return Look(file=file, fate="baseline", reason=reason, role=claim.role, claim=claim)
         return self._proven(file, root, claim)
+
+    def _taken_as(self, file: SeenFile) -> Path | None:
+        """Another name, or another way to the folder, under which this very file was taken."""
+        found = self._queue.same_files(self._source.name, file.inode, file.size, file.mtime_ns)
+        return next((each.path for each in found if each.state == "taken"), None)
 
     def _claim(self, file: SeenFile) -> Claim | Ignored:
         try:
@@ -141,6 +165,23 @@ def _known(state: str, reason: str) -> str:
         "refused": "refused",
     }.get(state, state)
     return f"{said}: {reason}" if reason and state != "baseline" else said
+
+
+_NO_FILES = {
+    stat.S_IFLNK: "a symbolic link: links are never followed",
+    stat.S_IFIFO: "a pipe: only files are taken",
+    stat.S_IFSOCK: "a socket: only files are taken",
+    stat.S_IFCHR: "a device: only files are taken",
+    stat.S_IFBLK: "a device: only files are taken",
+}
+
+
+def no_file(path: Path) -> str:
+    """What there is in place of a regular file, and that it is never taken; "" for files, folders and nothing."""
+    try:
+        return _NO_FILES.get(stat.S_IFMT(path.lstat().st_mode), "")
+    except (OSError, ValueError):
+        return ""
 
 
 def made_up(path: Path, size: int = 1) -> SeenFile:

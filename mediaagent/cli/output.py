@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shutil
 import sys
@@ -10,7 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from mediaagent.options import convert
 __all__ = [
     "ago",
     "duration",
+    "hush",
     "local",
     "printable",
     "progress",
@@ -43,8 +45,15 @@ def say(text: str = "") -> None:
 
 
 def tell(text: str) -> None:
-    """A line for the one at the keyboard only."""
-    click.echo(text, file=sys.stderr)
+    """A line for the one at the keyboard only; where that can't be written, the exit code has to do."""
+    with suppress(OSError):
+        click.echo(text, file=sys.stderr)
+
+
+def hush() -> None:
+    """Nothing more is written, at the end of the process neither."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say_json(document: Any) -> None:
@@ -83,9 +92,8 @@ def show_problems(problems: Iterable[Problem]) -> None:
         tell(("warning: " if problem.severity == "warning" else "") + str(problem))
 
 
-def show_bug(error: BaseException) -> int:
+def show_bug(error: BaseException, command: str) -> int:
     """A report that is ready to paste; settings and keys are not in it."""
-    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     tell("This is a mistake in mediaagent, and not yours. Please report it with the lines below.\n")
     tell(f"mediaagent {mediaagent.__version__}, Python {platform.python_version()}, {platform.platform()}")
     tell(f"command: {printable(command)}\n")

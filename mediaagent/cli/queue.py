@@ -100,11 +100,22 @@ def _show(settings: Settings, queue: Queue, lines: list[DeliveryRow], most: int 
         rows = ([str(x.id), x.source, x.target, x.state, _when(x), str(x.attempts), _about(x)] for x in lines)
         for row in output.table(("ID", "SOURCE", "TARGET", "STATE", "WHEN", "TRIES", "WHAT"), rows):
             output.say(row)
+    _show_never_taken(queue)
     counts = queue.counts()
     shown = {state: count for state, count in counts.items() if all_ or state not in ("dropped", "dismissed")}
     if most is not None and len(lines) == most and sum(shown.values()) > most:
         output.say(f"... {most} lines; --limit shows more")
     output.say(", ".join(f"{count} {state}" for state, count in counts.items()) or "no event yet")
+
+
+def _show_never_taken(queue: Queue) -> None:
+    count, newest = queue.never_taken(3)
+    if count:
+        output.say(
+            f"{count} file{'s' if count > 1 else ''} never taken (`mediaagent why PATH` tells more), newest first:"
+        )
+        for file in newest:
+            output.say(output.printable(f"  {file.path}: {file.state}: {file.reason}"))
 
 
 def head(settings: Settings, queue: Queue) -> Iterator[str]:

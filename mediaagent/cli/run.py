@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import re
+import sqlite3
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import click
 
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
+from mediaagent.errors import StateError
+from mediaagent.refusals import refused
 
 
 @click.command("run", help="Watch and post, in the foreground, until Ctrl-C or SIGTERM.")
 @click.option("--once", is_flag=True, help="Take what is there, deliver it, and end.")
 @click.option(
-    "--patience", callback=output.duration, help="With --once: wait so long for what is still growing. [default: 30s]"
+    "--patience",
+    metavar="DURATION",
+    callback=output.duration,
+    help="With --once: wait so long for what is still growing. [default: 30s]",
 )
 @click.option("--json", "as_json", is_flag=True, help="The outcome as JSON.")
 @click.pass_obj
@@ -32,13 +43,14 @@ def _service(home: Home, as_json: bool) -> int:
 
     made = home.plan()
     log = home.log("info")
-    agent = app.make_agent(made.settings, log)
-    try:
-        before = agent.state.deliveries.counts()
-        daemon.Service(agent, log).run()
-        after = agent.state.deliveries.counts()
-    finally:
-        agent.close()
+    with _in_words(made.settings.agent.state):
+        agent = app.make_agent(made.settings, log)
+        try:
+            before = agent.state.deliveries.counts()
+            daemon.Service(agent, log).run()
+            after = agent.state.deliveries.counts()
+        finally:
+            agent.close()
     outcome = Counter(
         delivered=after["delivered"] - before["delivered"],
         waiting=after["waiting"] + after["sending"],
@@ -55,39 +67,57 @@ def _once(home: Home, patience: timedelta, as_json: bool) -> int:
     made = home.plan()
     log = home.log("warning" if sys.stderr.isatty() else "info")
     leftovers: list[str] = []
-    agent = app.make_agent(made.settings, log)
-    try:
-        with output.progress("taking and delivering what is there"):
+    with _in_words(made.settings.agent.state), output.progress("taking and delivering what is there"):
+        agent = app.make_agent(made.settings, log)
+        try:
             outcome = daemon.run_once(agent, patience.total_seconds(), leftovers.append)
-    finally:
-        agent.close()
+        finally:
+            agent.close()
     _report(outcome, leftovers, as_json)
     return exit_code(outcome)
 
 
+@contextmanager
+def _in_words(state: Path) -> Iterator[None]:
+    """What the machine refuses the agent (room, rights, a lock) is no mistake of ours, and told with what to do."""
+    try:
+        yield
+    except (sqlite3.Error, OSError, StateError) as error:
+        named = error.filename if isinstance(error, OSError) else None
+        raise refused(Path(os.fsdecode(named)) if named else state / "outbox.db", error) or error from error.__cause__
+
+
 def exit_code(outcome: Counter[str]) -> int:
-    """3 when something was rejected, else 1 when something waits (what could not be prepared waits too), else 0."""
+    """3 when something was rejected, else 1 when something waits: a delivery, what could not be prepared, a file that
+    found no room in the spool, a folder that is not there; else 0."""
     if outcome["rejected"]:
         return 3
-    return 1 if outcome["waiting"] > 0 or outcome["failed"] > 0 else 0
+    return int(any(outcome[name] > 0 for name in ("waiting", "failed", "unsecured", "troubles")))
 
 
 def _report(outcome: Counter[str], leftovers: list[str], as_json: bool) -> None:
-    names = ("delivered", "waiting", "rejected", "failed", "incomplete")
-    counts = {name: max(outcome[name], 0) for name in names}
+    counts = {name: max(outcome[name], 0) for name in _SAID}
+    leftovers = [_ONCE.sub(r"\1\2", line) for line in leftovers]
     if as_json:
         output.say_json({**counts, "leftovers": leftovers, "exit": exit_code(outcome)})
         return
     for line in leftovers:
-        output.say(f"not whole: {line}")
+        output.say(f"not taken: {line}")
     said = [f"{count} {_SAID[name]}" for name, count in counts.items() if count or name == "delivered"]
     output.say(", ".join(said))
 
+
+#: A path that stands in a line twice: before its reason, and once more in it.
+_ONCE = re.compile(r"^([^/]+: )(/.+): \2(?=[: ])")
 
 _SAID = {
     "delivered": "delivered",
     "waiting": "waiting (see `mediaagent queue`)",
     "rejected": "rejected (see `mediaagent queue`)",
     "failed": "could not be prepared (see `mediaagent queue`)",
-    "incomplete": "not whole",
+    "unsecured": "found no room in the spool",
+    "incomplete": "not finished",
+    "refused": "refused (see `mediaagent queue`)",
+    "dismissed": "not to be posted (see `mediaagent queue --all`)",
+    "troubles": "in the way (see above)",
 }

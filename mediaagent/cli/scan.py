@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,7 +36,9 @@ def command(home: Home, source: str, as_json: bool) -> int:
         with output.progress("looking"):
             looks = sorted(looking.walk(trouble), key=lambda look: look.file.path)
             sightings = looking.sightings(looks)
+            others = sorted(looking.others())
         document = _document(made.sources[source], looks, sightings, trouble)
+        document["files"] += [_other(made.sources[source], path, what) for path, what in others]
         for event in document["events"]:
             event["known"] = queue.event_by_key(source, event.pop("key"))
     finally:
@@ -56,7 +59,7 @@ def _document(source: Source, looks: list[Look], sightings: list[Sighting], trou
         "files": [
             {
                 "path": output.printable(look.file.path),
-                "name": _name(source, look),
+                "name": _name(source, look.file.path),
                 "fate": look.fate,
                 "reason": output.printable(look.reason),
                 "role": look.role,
@@ -82,9 +85,15 @@ def _document(source: Source, looks: list[Look], sightings: list[Sighting], trou
     }
 
 
-def _name(source: Source, look: Look) -> str:
-    root = next((root for root in source.watcher.roots if look.file.path.is_relative_to(root)), None)
-    return output.printable(look.file.path.relative_to(root) if root else look.file.path)
+def _other(source: Source, path: Path, what: str) -> dict[str, Any]:
+    """What is no file stands in the same list: who misses it finds it, with the reason."""
+    empty: dict[str, Any] = {"role": "", "media_type": "", "size": 0, "event": None}
+    return {"path": output.printable(path), "name": _name(source, path), "fate": "ignored", "reason": what, **empty}
+
+
+def _name(source: Source, path: Path) -> str:
+    root = next((root for root in source.watcher.roots if path.is_relative_to(root)), None)
+    return output.printable(path.relative_to(root) if root else path)
 
 
 def _show(document: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -9,30 +10,34 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mediaagent.cli.rights import user
 from mediaagent.errors import StateError
 from mediaagent.model import Problem, printable
+from mediaagent.options import options_of
 
 if TYPE_CHECKING:
     from mediaagent.app import Plan
     from mediaagent.settings import Settings
 
-__all__ = ["folders", "state", "troubles", "watch_limits"]
+__all__ = ["folders", "instances", "room_of_targets", "state", "troubles", "watch_limits", "workbench"]
 
 _LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")
 #: More folders than this are not counted: it would take too long, and is a fact worth telling by itself.
 _MOST_FOLDERS = 200_000
 #: The spool keeps so much of its disk free; see mediaagent/store/spool.py.
 _RESERVE = 2_000_000_000
+#: A disk with less room than this is about to be full: some hundred pictures, or one night's movies.
+_LITTLE = 500_000_000
 
 
 def folders(made: Plan) -> Iterator[Problem]:
-    """Watched folders that are missing, closed to us, links, or one inside the state folder."""
+    """Watched folders that are missing, closed to us, or links."""
     for name, source in made.sources.items():
         for root in source.watcher.roots:
-            yield from _folder(f"watch.{name}", root, made.settings.agent.state)
+            yield from _folder(f"watch.{name}", root)
 
 
-def _folder(where: str, root: Path, state: Path) -> Iterator[Problem]:
+def _folder(where: str, root: Path) -> Iterator[Problem]:
     shown = printable(root)
     if not os.path.lexists(root):
         yield Problem(
@@ -47,7 +52,7 @@ def _folder(where: str, root: Path, state: Path) -> Iterator[Problem]:
     elif not os.access(root, os.R_OK | os.X_OK):
         yield Problem(
             where=where,
-            what=f"{shown} can't be read by this user ({_user()})",
+            what=f"{shown} can't be read by this user ({user()})",
             todo="give the agent's user the right: a group of the producer's, or setfacl -m u:USER:rx",
         )
     else:
@@ -55,25 +60,6 @@ def _folder(where: str, root: Path, state: Path) -> Iterator[Problem]:
             what = f"{shown} is a symbolic link to {printable(root.resolve())}"
             todo = "it is followed, since you named it; links inside it never are"
             yield Problem(where=where, what=what, todo=todo, severity="warning")
-        yield from _inside(where, root, state)
-
-
-def _inside(where: str, root: Path, state: Path) -> Iterator[Problem]:
-    if state.resolve().is_relative_to(root.resolve()):
-        yield Problem(
-            where=where,
-            what=f"the agent's own folder {printable(state)} lies inside of {printable(root)}",
-            todo="name another folder as state in [agent], or its own copies would be taken for new files",
-        )
-
-
-def _user() -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return f"uid {os.geteuid()}"
 
 
 def watch_limits(made: Plan) -> Iterator[Problem]:
@@ -106,6 +92,51 @@ def _count(root: Path, most: int) -> int:
     return count
 
 
+def instances(made: Plan) -> Iterator[Problem]:
+    """Whether this user may have one more inotify instance, which the agent needs; each open lookout holds one."""
+    from mediaagent import app
+
+    asked = made.settings.agent.lookout
+    if sys.platform != "linux" or asked in ("walk", "observer") or app.agent_process(made.settings) is not None:
+        return
+    if _new_instance() == errno.EMFILE:
+        yield Problem(
+            where="inotify",
+            what=f"this user ({user()}) has no inotify instance left (fs.inotify.max_user_instances)",
+            todo='as root: sysctl fs.inotify.max_user_instances=512; or write lookout = "walk" in [agent]',
+            severity="warning",
+        )
+
+
+def _new_instance() -> int:
+    """0, or why the system gives none (inotify_init1(2)); it is given back at once."""
+    import ctypes
+
+    made = ctypes.CDLL(None, use_errno=True).inotify_init1(os.O_CLOEXEC)
+    if made < 0:
+        return ctypes.get_errno()
+    os.close(made)
+    return 0
+
+
+def room_of_targets(made: Plan) -> Iterator[Problem]:
+    """Folders that targets write to, a page's for one, on a disk that is about to be full."""
+    for name, uploader in made.uploaders.items():
+        for declared in options_of(type(uploader)):
+            folder = getattr(uploader, declared.name)
+            if not isinstance(folder, Path):
+                continue
+            there = next(path for path in (folder, *folder.parents) if path.exists())
+            room = shutil.disk_usage(there)
+            if room.free < min(_LITTLE, room.total // 20):
+                yield Problem(
+                    where=f"upload.{name}.{declared.name}",
+                    what=f"the disk of {printable(folder)} has {room.free // 10**6} MB left",
+                    todo="make room, or name a folder on another disk: posts wait while it is full",
+                    severity="warning",
+                )
+
+
 def state(settings: Settings) -> Iterator[Problem]:
     """The state folder: writable, with room, readable by this version."""
     from mediaagent import app
@@ -117,7 +148,7 @@ def state(settings: Settings) -> Iterator[Problem]:
         return
     if not os.access(there, os.W_OK | os.X_OK):
         todo = "name a folder that this user may write, with state in [agent], or run this as the agent's user"
-        yield Problem(where="agent.state", what=f"{_user()} can't write in {printable(there)}", todo=todo)
+        yield Problem(where="agent.state", what=f"{user()} can't write in {printable(there)}", todo=todo)
         return
     room = shutil.disk_usage(there)
     reserve = min(room.total // 10, _RESERVE)
@@ -136,6 +167,19 @@ def state(settings: Settings) -> Iterator[Problem]:
         app.open_queue(settings).close()
     except StateError as error:
         yield Problem(where="agent.state", what=str(error))
+
+
+def workbench() -> Iterator[Problem]:
+    """Whether the child that opens strangers' files can be held as it should be."""
+    from mediaagent import app
+
+    for limit, why in app.workbench_gaps().items():
+        yield Problem(
+            where="workbench",
+            what=f"the child that opens pictures has no limit of {limit}: {why}",
+            todo="pictures are opened in a process of their own all the same; a kernel that allows it is safer",
+            severity="warning",
+        )
 
 
 def troubles(settings: Settings) -> Iterator[Problem]:

@@ -11,7 +11,8 @@ import click
 
 from mediaagent.cli import output, stories
 from mediaagent.cli.home import Home
-from mediaagent.cli.looking import Look, Looking, made_up
+from mediaagent.cli.looking import Look, Looking, made_up, no_file
+from mediaagent.options import without_dots
 
 if TYPE_CHECKING:
     from mediaagent.app import Plan
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from mediaagent.store.queue import Queue
 
 
-@click.command("why", help="The story of a file (also of one that is gone) or of an event, by its ID.")
-@click.argument("what", metavar="PATH|EVENT")
+@click.command("why", help="The story of a file (also of one that is gone) or of an event, by its ID or a post's key.")
+@click.argument("what", metavar="PATH|EVENT|KEY")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_obj
 def command(home: Home, what: str, as_json: bool) -> int:
@@ -30,9 +31,12 @@ def command(home: Home, what: str, as_json: bool) -> int:
     made = home.plan()
     queue = app.open_queue(made.settings)
     try:
-        if what.isdigit() and not Path(what).exists():
-            return _of_event(queue, int(what), as_json)
-        story = of_file(made, queue, Path(os.path.abspath(what)))  # noqa: PTH100  (resolve() would follow links)
+        if not os.path.lexists(what):
+            if what.isdigit():
+                return _of_event(queue, int(what), as_json)
+            if (delivered := queue.event_of_delivery(what)) is not None:
+                return _of_event(queue, delivered, as_json)
+        story = of_file(made, queue, without_dots(Path(what).absolute()))
     finally:
         queue.close()
     if as_json:
@@ -62,7 +66,7 @@ def of_file(made: Plan, queue: Queue, path: Path) -> dict[str, Any]:
 
     lookout = app.make_lookout("walk", SystemClock())
     watching = [(source, seen) for source in made.sources.values() if (seen := _as_seen(source, path))]
-    paths = {seen for _, seen in watching} or {path}
+    paths = {name for source, seen in watching for name in (seen, *_other_names(source, queue, seen))} or {path}
     events = sorted({event for seen in paths for event in queue.events_of(seen)})
     return {
         "path": output.printable(path),
@@ -73,6 +77,17 @@ def of_file(made: Plan, queue: Queue, path: Path) -> dict[str, Any]:
         "history": [step for seen in paths for step in stories.of_steps(queue.steps(seen))],
         "events": [stories.of_event(queue, event) for event in events],
     }
+
+
+def _other_names(source: Source, queue: Queue, path: Path) -> list[Path]:
+    """Names under which the agent saw the same file: before it was renamed, or by another way to its folder."""
+    try:
+        there = path.lstat()
+        found = queue.same_files(source.name, there.st_ino, there.st_size, there.st_mtime_ns)
+    except (OSError, ValueError):
+        known = queue.file(source.name, path)
+        found = queue.same_files(source.name, known.inode, known.size, known.mtime_ns) if known else []
+    return [each.path for each in found]
 
 
 def _as_seen(source: Source, path: Path) -> Path | None:
@@ -89,13 +104,13 @@ def _as_seen(source: Source, path: Path) -> Path | None:
 def _now(path: Path) -> str:
     """What is there at this moment, in words."""
     try:
-        if path.is_symlink():
-            return "a symbolic link: links are never followed, so it is not seen"
+        if what := no_file(path):
+            return what
         if path.is_dir():
             return "a folder"
         if path.is_file():
             return f"a file of {path.lstat().st_size} bytes"
-        return "no regular file: not seen" if path.exists() else "not there"
+        return "not there"
     except OSError as error:
         return f"out of reach: {error.strerror}"
 
@@ -106,7 +121,9 @@ def _of_source(source: Source, queue: Queue, lookout: Lookout, path: Path) -> di
     file = lookout.look(path)
     root = looking.root_of(path)
     assert root is not None
-    if file is None:
+    if what := no_file(path):
+        would, said = Look(file=made_up(path), fate="ignored"), f"ignored: {what}"
+    elif file is None:
         would = looking.at(made_up(path, known.size if known else 1), root)
         said = f"would be ignored: {would.reason}" if would.fate == "ignored" else ""
     else:
@@ -114,7 +131,7 @@ def _of_source(source: Source, queue: Queue, lookout: Lookout, path: Path) -> di
         said = _said(would, looking)
     return {
         "source": source.name,
-        "fate": would.fate if file else "not there",
+        "fate": would.fate if file or what else "not there",
         "role": would.role,
         "says": output.printable(said),
         "noted": known.state if known else None,

@@ -61,15 +61,16 @@ class Lane:
         """Makes one attempt. Returns whether there was anything to attempt."""
         if self._clock.steady() < self._open_at:
             return False
+        check = self._deliveries.to_verify(self.target.name)
+        if check is not None:
+            self._verify(check)
+            return True
         uploader = self.target.uploader
         settles = uploader.settles_after if isinstance(uploader, FindsPosts) else timedelta(0)
         begun = self._deliveries.begin(self.target.name, asking_after=settles)
         if begun is None:
             return False
         delivery, post, progress = begun
-        if delivery.state != "waiting":
-            self._verify(delivery)
-            return True
         try:
             receipt, repeated = self._deliver(delivery, post, progress)
         except Deferred as deferred:
@@ -115,7 +116,10 @@ class Lane:
     def _verify(self, delivery: Delivery) -> None:
         """Once more after a repeated post: has the lost attempt come through late?"""
         uploader = self.target.uploader
-        found = uploader.find(delivery.key) if isinstance(uploader, FindsPosts) else Absent()
+        try:
+            found = uploader.find(delivery.key) if isinstance(uploader, FindsPosts) else Absent()
+        except Exception as error:  # a plug-in's turn
+            found = Unknown(f"{type(error).__name__}: {error}")
         again = self._clock.now() + _VERIFY_AFTER if isinstance(found, Unknown) else None
         self._deliveries.verified(delivery, again)
 
@@ -169,13 +173,13 @@ class Lane:
         biggest = max((part.size for part in post.parts), default=0)
         limit = min(large.limit or biggest // 2, biggest - 1)
         if limit <= 0 or delivery.attempts >= _MOST_VARIANTS + _MOST_FAILURES:
-            self._reject(delivery, str(large))
+            self._reject(delivery, str(large), in_doubt=delivery.in_doubt)
             return
         try:
             folder = self._spool.variant(delivery.event_id, delivery.revision, limit)
             smaller = self._workbench.shrink(post, limit, folder)
         except Rejected as rejected:
-            self._reject(delivery, f"{large}; {rejected}")
+            self._reject(delivery, f"{large}; {rejected}", in_doubt=delivery.in_doubt)
         except Exception as error:  # the workbench opens what strangers wrote
             self._defer(delivery, Deferred(f"{large}; making it smaller failed: {error}"))
         else:

@@ -19,6 +19,8 @@ _T = TypeVar("_T")
 
 #: Preparing that failed is tried again after so long, and after so many times only when the owner asks.
 _RETRY = (timedelta(seconds=10), timedelta(minutes=2), timedelta(minutes=15))
+#: What the machine refused (a full disk, no memory) is tried so many times: about a week.
+_PATIENT = 700
 
 
 class Preparing:
@@ -67,7 +69,9 @@ class Preparing:
 
     def _postpone(self, event: Event, error: Exception) -> None:
         tries = self._outbox.tries(event)
-        due = self._clock.now() + _RETRY[tries] if tries < len(_RETRY) else None
+        machine = isinstance(error, Deferred | OSError)  # a full disk, no memory, a stop: not the event's fault
+        wait = _RETRY[min(tries, len(_RETRY) - 1)] if tries < (_PATIENT if machine else len(_RETRY)) else None
+        due = self._clock.now() + wait if wait else None
         reason = str(error) if isinstance(error, Deferred) else f"{type(error).__name__}: {error}"
         self._outbox.postpone(event, reason, due)
         log = self._log.warning if isinstance(error, Deferred) else self._log.exception

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from mediaagent.errors import Changed, Deferred, Gone, Incomplete, Refused, SpoolFull, Unreadable, Unsecured
 from mediaagent.journey.plan import Log, Source
-from mediaagent.model import Claim, FileNote, Fingerprint, Ignored, Part, SeenFile, Verdict, printable
+from mediaagent.model import Claim, Facts, FileNote, Fingerprint, Ignored, Part, SeenFile, Verdict, printable
 from mediaagent.ports import Clock, Ledger, Lookout, Marks, Spool, Workbench
 
 __all__ = ["Securing", "WaitingFile"]
@@ -56,11 +57,13 @@ class Securing:
     known: Marks
     waiting: dict[Path, WaitingFile] = field(default_factory=dict)
     full: str = ""  # why securing is paused; "" when it is not
+    private: Callable[[Path], bool] = lambda path: False  # the agent's own settings and keys
     newest: str = ""  # id of the part that was secured last
     _uncommitted: list[Part] = field(default_factory=list)
     _copied: list[tuple[WaitingFile, Part]] = field(default_factory=list)  # not yet safe on disk
-    _notes: list[FileNote] = field(default_factory=list)  # not yet written down
+    _ended: list[tuple[WaitingFile, FileNote]] = field(default_factory=list)  # not yet written down
     _taken: int = 0  # parts that were made before `take` was called
+    _open_at: float = 0.0  # steady time before which a full spool is not asked again
 
     # --- seeing -------------------------------------------------------------------------------------------------------
 
@@ -100,16 +103,19 @@ class Securing:
         if self._in_hand(waiting.file):
             self._drop(waiting)
             return
-        outcome = self._look(waiting)
+        outcome = self._look_safely(waiting)
         if isinstance(outcome, Part):
             waiting.look_at = float("inf")
             self._copied.append((waiting, outcome))
         elif outcome is not None:
-            self._notes.append(outcome)
+            waiting.look_at = float("inf")
+            self._ended.append((waiting, outcome))
         if len(self._copied) >= _BATCH:
             self._taken += self._take_batch([])
 
     def _claim(self, file: SeenFile) -> Claim | Ignored:
+        if self.private(file.path):
+            return Ignored("the agent's own settings or key")
         try:
             return self.source.watcher.claim(file)
         except Exception:  # a plug-in's turn
@@ -126,22 +132,33 @@ class Securing:
         if path in self.waiting:
             self.waiting[path].look_at = self.clock.steady()
 
+    def retry(self) -> None:
+        """There is room again: files that found none are looked at now."""
+        if self.full:
+            for waiting in self.waiting.values():
+                if waiting.why == self.full:
+                    waiting.look_at = self.clock.steady()
+            self.full, self._open_at = "", 0.0
+
     def next_look(self) -> float | None:
         """Steady time at which `take` will have something to do."""
-        if self._copied or self._notes:
+        if self._copied or self._ended:
             return self.clock.steady()
-        return min((waiting.look_at for waiting in self.waiting.values()), default=None)
+        first = min((waiting.look_at for waiting in self.waiting.values()), default=None)
+        return max(first, self._open_at) if first is not None and self.full else first
 
     # --- taking -------------------------------------------------------------------------------------------------------
 
     def take(self) -> int:
         """Secures what is finished. Returns how many parts were made; call again while it returns any."""
         now = self.clock.steady()
+        if self.full and now < self._open_at and not self._copied and not self._ended:
+            return 0  # one try finds out whether there is room; the others need not ask
         due = [waiting for waiting in self.waiting.values() if waiting.look_at <= now][:_LOOKS]
         # By name, which for cameras is by time: where the spool gets full, what is secured has no gaps.
         due.sort(key=lambda waiting: waiting.file.path)
         taken, self._taken = self._taken, 0
-        if self._copied or self._notes:
+        if self._copied or self._ended:
             taken += self._take_batch([])
         for start in range(0, len(due), _BATCH):
             taken += self._take_batch(due[start : start + _BATCH])
@@ -150,56 +167,83 @@ class Securing:
         return taken
 
     def _take_batch(self, batch: list[WaitingFile]) -> int:
-        copied, notes = self._copied, self._notes
-        self._copied, self._notes = [], []
+        """Nothing is forgotten before what became of it is written down."""
+        copied, ended = self._copied, self._ended
+        self._copied, self._ended = [], []
         for waiting in batch:
-            outcome = self._look(waiting)
+            outcome = self._look_safely(waiting)
             if isinstance(outcome, Part):
                 copied.append((waiting, outcome))
             elif outcome is not None:
-                notes.append(outcome)
-        parts = self._uncommitted = []
-        for waiting, part in self._settled(copied):
-            finished = self._finished(waiting, part)
-            if isinstance(finished, Part):
-                parts.append(finished)
-            elif finished is not None:
-                notes.append(finished)
-        before = {part.id: part for _, part in copied}
-        self.spool.amend([part for part in parts if part != before[part.id]])
-        self._write_down(parts, notes)
-        return len(parts)
+                ended.append((waiting, outcome))
+            if self.full:
+                break
+        if not self._settle(copied):
+            copied = []
+        try:
+            finished = self._write_down(copied, ended)
+        except Exception:
+            self._take_back(copied)
+            for waiting in (*batch, *(each for each, _ in (*copied, *ended))):
+                self._wait(waiting, "could not be written down", _PAUSE)
+            raise
+        for waiting, _ in (*finished, *ended):
+            self._forget(waiting)
+        return sum(isinstance(outcome, Part) for _, outcome in finished)
 
-    def _settled(self, copied: list[tuple[WaitingFile, Part]]) -> Iterator[tuple[WaitingFile, Part]]:
-        """Copies that are safely on disk; where the disk refuses, their files wait on."""
+    def _take_back(self, copied: list[tuple[WaitingFile, Part]]) -> None:
+        """Removes copies that the ledger does not know; the next start does so where not even that can be asked."""
+        with suppress(Exception):
+            unknown = [part for _, part in copied if self.ledger.newest(self.source.name, part.path) != part.id]
+            self.spool.release(part.file.parent for part in unknown if part.files)
+
+    def _settle(self, copied: list[tuple[WaitingFile, Part]]) -> bool:
+        """Whether the copies are safely on disk; where the disk refuses, their files wait on."""
         try:
             self.spool.settle([part for _, part in copied])
         except Unsecured as error:
-            self.full = str(error)
+            self._pause(str(error))
             for waiting, _ in copied:
                 self._wait(waiting, str(error), _PAUSE)
-            return
-        yield from copied
+            return False
+        return True
+
+    def _write_down(
+        self, copied: list[tuple[WaitingFile, Part]], ended: list[tuple[WaitingFile, FileNote]]
+    ) -> list[tuple[WaitingFile, Part | FileNote]]:
+        """Finishes new parts and keeps all in the ledger. Returns what became of those that need not wait on."""
+        parts: list[Part] = []
+        finished: list[tuple[WaitingFile, Part | FileNote]] = []
+        self._uncommitted = parts
+        for waiting, part in copied:
+            outcome = self._finished(waiting, part)
+            if isinstance(outcome, Part):
+                parts.append(outcome)
+            if outcome is not None:
+                finished.append((waiting, outcome))
+        before = {part.id: part for _, part in copied}
+        self.spool.amend([part for part in parts if part != before[part.id]])
+        notes = [outcome for _, outcome in (*ended, *finished) if isinstance(outcome, FileNote)]
+        self._keep(parts, notes)
+        return finished
 
     def _finished(self, waiting: WaitingFile, part: Part) -> Part | FileNote | None:
         """The part for good, unless reading tells that its file has to wait on."""
         quiet = timedelta(seconds=self.clock.steady() - waiting.since)
         try:
-            outcome = self.finish(part, waiting.claim.wants, quiet)
+            return self.finish(part, waiting.claim.wants, quiet)
         except Incomplete as error:
             self.spool.release([part.file.parent])
             if error.again and error.again > quiet:
                 self._wait(waiting, str(error), (error.again - quiet).total_seconds())
                 return None
             waiting.verdict = Verdict(False, part.media_type, str(error))
-            return self._give_up(waiting)
+            return self._give_up(waiting, str(error))
         except Deferred as error:
             self.spool.release([part.file.parent])
-            return self._unreadable(waiting, error)
-        self._forget(waiting)
-        return outcome
+            return self._unreadable(waiting, str(error))
 
-    def _write_down(self, parts: list[Part], notes: list[FileNote]) -> None:
+    def _keep(self, parts: list[Part], notes: list[FileNote]) -> None:
         if parts:
             self.ledger.keep(parts)
             self.newest = parts[-1].id
@@ -209,6 +253,16 @@ class Securing:
             self.log.info("secured", source=self.source.name, part=part.id, name=part.name, role=part.role)
         for note in notes:
             self.log.info(note.state, source=self.source.name, path=printable(note.file.path), reason=note.reason)
+
+    def _look_safely(self, waiting: WaitingFile) -> Part | FileNote | None:
+        """One file that surprises us must not stop the others."""
+        try:
+            return self._look(waiting)
+        except OSError:
+            raise
+        except Exception as error:
+            self.log.exception("unexpected", source=self.source.name, path=printable(waiting.file.path))
+            return self._unreadable(waiting, f"{type(error).__name__}: {error}")
 
     def _look(self, waiting: WaitingFile) -> Part | FileNote | None:
         """One look at a waiting file: it is copied, noted, or waits on."""
@@ -222,7 +276,7 @@ class Securing:
     def _look_once(self, waiting: WaitingFile) -> Part | FileNote | None:
         file = self.lookout.look(waiting.file.path)
         if file is None:
-            return self._end(waiting, "gone", "it was gone before it was finished")
+            return _note(waiting, "gone", "it was gone before it was finished")
         if file.fingerprint != waiting.file.fingerprint:
             if waiting.claim.quiet:
                 raise Changed(f"{printable(file.path)} has changed")
@@ -235,11 +289,9 @@ class Securing:
                 return None
         self._look_at_hand(waiting)
         if waiting.claim.done and self.lookout.look(waiting.claim.done) is None:
-            why = f"waits for {printable(waiting.claim.done.name)}"
-            self._wait(waiting, why, waiting.claim.quiet.total_seconds())
-            return None
+            return self._give_up(waiting, f"waits for {printable(waiting.claim.done.name)}")
         if waiting.verdict and not waiting.verdict.whole:
-            return self._give_up(waiting)
+            return self._give_up(waiting, waiting.verdict.reason)
         return self._secure(waiting)
 
     def _in_hand(self, file: SeenFile) -> bool:
@@ -261,23 +313,27 @@ class Securing:
         try:
             waiting.verdict, claim = self._prove(waiting)
             if not waiting.verdict.whole:
-                return self._give_up(waiting)
+                return self._give_up(waiting, waiting.verdict.reason)
             root = self._root(waiting.file.path)
             part = self.spool.secure(self.source.name, root, self._dated(waiting), claim, waiting.verdict)
             self.full = ""
         except Gone as gone:
             if waiting.claim.companions and self.lookout.look(waiting.file.path):
                 raise Changed(str(gone)) from gone  # only a companion is, for now
-            return self._end(waiting, "gone", "it was gone before it was finished")
+            return _note(waiting, "gone", "it was gone before it was finished")
         except Refused as refusal:
-            return self._end(waiting, "refused", str(refusal))
+            return _note(waiting, "refused", str(refusal))
         except SpoolFull as full:
-            self.full = str(full)
+            self._pause(str(full))
             self._wait(waiting, self.full, _PAUSE)
             return None
         except Unreadable as error:
-            return self._unreadable(waiting, error)
+            return self._unreadable(waiting, str(error))
         return part
+
+    def _pause(self, why: str) -> None:
+        self.full = why
+        self._open_at = self.clock.steady() + _PAUSE
 
     def _dated(self, waiting: WaitingFile) -> SeenFile:
         """The file with the wall's time of its last change, as of now: the wall's clock may have been set since."""
@@ -320,17 +376,19 @@ class Securing:
         for twin in twins:
             if self._is_rename(twin, part):
                 self.spool.release([part.file.parent])
-                return FileNote(file=_seen(part), state="renamed", reason=f"the same content as {twin.name}")
-        return self._with_facts(replace(part, copy=len(twins) + 1), wants, quiet)
+                reason = f"the same content as {twin.name}"
+                return FileNote(file=_seen(part), state="renamed", reason=reason, part=twin.id)
+        part = replace(part, copy=max((twin.copy for twin in twins), default=0) + 1)
+        return replace(part, facts=self._facts(part, wants, quiet))
 
-    def _with_facts(self, part: Part, wants: tuple[str, ...], quiet: timedelta) -> Part:
+    def _facts(self, part: Part, wants: tuple[str, ...], quiet: timedelta) -> Facts:
         facts = dict(part.facts)
         if self.source.reader:
             facts |= self.workbench.read(*self.source.reader, part.files, quiet)
         if wants:
             with suppress(Exception):  # facts that can't be had are done without
                 facts |= self.workbench.facts(part.file, wants)
-        return replace(part, facts=facts)
+        return facts
 
     def adopt(self, part: Part, wants: tuple[str, ...]) -> None:
         """A copy that was made, but not written down, before the agent was killed."""
@@ -349,16 +407,16 @@ class Securing:
             return  # at the next start
         if isinstance(outcome, Part):
             self.spool.amend([outcome])
-            self._write_down([outcome], [])
+            self._keep([outcome], [])
         else:
-            self._write_down([], [outcome])
+            self._keep([], [outcome])
 
     def _is_rename(self, twin: Part, part: Part) -> bool:
-        """Same bytes, and the first one is gone (or it is the same path, mounted anew)."""
+        """Same bytes, and the first one is gone; or the same path once more (sent again, touched, mounted anew)."""
         if twin.identity != part.identity:
             return False
         if twin.path == part.path:
-            return twin.fingerprint.mtime_ns == part.fingerprint.mtime_ns
+            return self.ledger.newest(self.source.name, part.path) == twin.id
         there = self.lookout.look(twin.path)
         return there is None or there.fingerprint != twin.fingerprint
 
@@ -377,34 +435,28 @@ class Securing:
         waiting.why = why
         waiting.look_at = self.clock.steady() + max(seconds, 0.05)
 
-    def _give_up(self, waiting: WaitingFile) -> FileNote | None:
-        """Not whole: it is looked at when it changes, and after `give_up` listed, once."""
-        assert waiting.verdict is not None
+    def _give_up(self, waiting: WaitingFile, why: str) -> FileNote | None:
+        """Not finished: it is looked at when it changes, and after `give_up` listed, once."""
         now = self.clock.steady()
         end = waiting.since + self.source.give_up.total_seconds()
         if now >= end:
-            return self._end(waiting, "incomplete", waiting.verdict.reason)
+            return _note(waiting, "incomplete", why)
         # A hint tells of a change at once; where hints get lost, this look finds it.
         waited = now - waiting.since
-        self._wait(waiting, waiting.verdict.reason, min(max(waited / 2, 1.0), _PAUSE, end - now))
+        self._wait(waiting, why, min(max(waited / 2, 1.0), _PAUSE, end - now))
         return None
 
-    def _unreadable(self, waiting: WaitingFile, error: Exception) -> FileNote | None:
+    def _unreadable(self, waiting: WaitingFile, why: str) -> FileNote | None:
         if self.clock.steady() >= waiting.since + self.source.give_up.total_seconds():
-            return self._end(waiting, "refused", str(error))
-        self._wait(waiting, str(error), _PAUSE)
+            return _note(waiting, "refused", why)
+        self._wait(waiting, why, _PAUSE)
         return None
-
-    def _end(self, waiting: WaitingFile, state: str, reason: str) -> FileNote:
-        if state == "gone":  # the very same may come back under this name
-            self._drop(waiting)
-        else:
-            self._forget(waiting)
-        return FileNote(file=waiting.file, state=state, reason=reason)  # type: ignore[arg-type]
 
     def _forget(self, waiting: WaitingFile) -> None:
+        """Its fate is written down. One that is gone is not marked: the very same may come back under this name."""
         self._drop(waiting)
-        self.known.add(self.lookout.mark(waiting.file))
+        if self.lookout.look(waiting.file.path) is not None:
+            self.known.add(self.lookout.mark(waiting.file))
 
     def _drop(self, waiting: WaitingFile) -> None:
         if self.waiting.get(waiting.file.path) is waiting:  # else another file has the name now
@@ -412,6 +464,10 @@ class Securing:
 
     def _root(self, path: Path) -> Path:
         return next(root for root in self.source.watcher.roots if path.is_relative_to(root))
+
+
+def _note(waiting: WaitingFile, state: Literal["gone", "refused", "incomplete"], reason: str) -> FileNote:
+    return FileNote(file=waiting.file, state=state, reason=reason)
 
 
 def _seen(part: Part) -> SeenFile:

@@ -23,6 +23,8 @@ __all__ = ["Baselines", "Watching"]
 _BATCH = 5000
 #: A watcher's grouping that failed is asked again after so many seconds.
 _AFTER_FAILURE = 60.0
+#: Grouping takes at most one part in so many of the time.
+_REST = 20
 
 
 class Baselines(Protocol):
@@ -50,6 +52,7 @@ class Watching:
     wake: Callable[[], None] = lambda: None  # called from the lookout's threads when there is a hint
     _hints: queue.SimpleQueue[Hint] = field(default_factory=queue.SimpleQueue)
     _gather_at: dict[str, float] = field(default_factory=dict)  # source -> steady time
+    _rest_until: dict[str, float] = field(default_factory=dict)  # source -> steady time
     _troubled: dict[Path, set[str]] = field(default_factory=dict)  # root -> where its last walk met trouble
     _walk_at: float = 0.0
     _first: bool = True
@@ -83,7 +86,7 @@ class Watching:
         done: Counter[str] = Counter()
         for name, securing in self.chapters.items():
             if securing.take():
-                self._gather_at[name] = 0.0
+                self._gather_at[name] = min(self._gather_at.get(name, float("inf")), self._rest_until.get(name, 0.0))
             if self._gather_at.get(name, float("inf")) <= self.clock.steady() and not self._more_due(securing):
                 done += self._gather(securing)
         return done, self._until_next()
@@ -95,6 +98,7 @@ class Watching:
 
     def _gather(self, securing: Securing) -> Counter[str]:
         source = securing.source
+        begun = self.clock.steady()
         try:
             newest = securing.newest if securing.full else ""
             done, again = gather(source, self.outbox, self.clock, self.log, interrupted_at=newest)
@@ -103,8 +107,12 @@ class Watching:
             self.trouble(f"watch.{source.name}", f"the watcher failed to group its files: {error}")
             self._gather_at[source.name] = self.clock.steady() + _AFTER_FAILURE
             return Counter()
+        self.trouble(f"watch.{source.name}", "")
+        now = self.clock.steady()
+        # A pass costs what is open; in an event of hours, each new frame must not cost a pass of its own.
+        self._rest_until[source.name] = now + (now - begun) * _REST
         wait = (again - self.clock.now()).total_seconds() if again else float("inf")
-        self._gather_at[source.name] = self.clock.steady() + max(wait, 0.01)
+        self._gather_at[source.name] = now + max(wait, 0.01)
         return done
 
     def _until_next(self) -> float:

@@ -10,7 +10,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import msgspec
 
-__all__ = ["dumps", "epoch", "from_uri_path", "loads", "moment", "to_uri_path"]
+__all__ = ["dumps", "epoch", "from_uri_path", "loads", "moment", "signed", "to_uri_path"]
 
 T = TypeVar("T")
 
@@ -44,6 +44,15 @@ def dumps(value: Any) -> str:
 def loads(text: str | bytes, kind: type[T]) -> T:
     """The value back. Raises msgspec.ValidationError or DecodeError for anything else."""
     return msgspec.json.decode(text, type=kind, dec_hook=_decode)
+
+
+def signed(number: int) -> int:
+    """Any number of 64 bits or so as one of SQLite's: inodes are unsigned, and an mtime can lie in the year 2318.
+
+    >>> signed(2**63), signed(-5), signed(7)
+    (-9223372036854775808, -5, 7)
+    """
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def epoch(when: datetime) -> float:

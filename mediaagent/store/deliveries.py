@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -73,27 +73,35 @@ class SqliteDeliveries:
     def begin(self, target: str, *, asking_after: timedelta) -> tuple[Delivery, Post, _SavedProgress] | None:
         now = epoch(self._now())
         with self._database.transaction() as connection:
-            row = self._choose(connection, target, now)
+            # A target has one lane, so what is still "sending" here ended without a word (a full disk, say).
+            connection.execute(
+                "UPDATE deliveries SET state = 'waiting', in_doubt = 1 WHERE target = ? AND state = 'sending'",
+                (target,),
+            )
+            while (row := self._choose(connection, target, now)) is not None:
+                wait = row["attempted_at"] + asking_after.total_seconds() - now
+                if not row["in_doubt"] or not 0 < wait <= asking_after.total_seconds():
+                    break
+                connection.execute("UPDATE deliveries SET due_at = ? WHERE id = ?", (now + wait, row["id"]))
             if row is None:
                 return None
-            wait = row["attempted_at"] + asking_after.total_seconds() - now
-            if row["state"] == "waiting" and row["in_doubt"] and 0 < wait <= asking_after.total_seconds():
-                connection.execute("UPDATE deliveries SET due_at = ? WHERE id = ?", (now + wait, row["id"]))
-                return self.begin(target, asking_after=asking_after)
-            if row["state"] == "waiting":
-                connection.execute(
-                    "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, attempted_at = ? WHERE id = ?",
-                    (now, row["id"]),
-                )
+            connection.execute(
+                "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, attempted_at = ? WHERE id = ?",
+                (now, row["id"]),
+            )
             return delivery_from(row), self._post(connection, row), _SavedProgress(self._database, row["id"])
 
+    def to_verify(self, target: str) -> Delivery | None:
+        with self._database.reading() as connection:
+            row = connection.execute(
+                _JOINED + "WHERE target = ? AND verify_at <= ? AND deliveries.state = 'delivered'"
+                " ORDER BY verify_at LIMIT 1",
+                (target, epoch(self._now())),
+            ).fetchone()
+        return delivery_from(row) if row else None
+
     def _choose(self, connection: sqlite3.Connection, target: str, now: float) -> sqlite3.Row | None:
-        """Verifications first; then a fresh event and an old one in turn."""
-        verify = connection.execute(
-            _JOINED + "WHERE target = ? AND verify_at <= ? ORDER BY verify_at LIMIT 1", (target, now)
-        ).fetchone()
-        if verify:
-            return verify  # type: ignore[no-any-return]
+        """A fresh event and an old one in turn."""
         fresh = _JOINED + (
             "WHERE target = ? AND deliveries.state = 'waiting' AND ready = 1 AND attempts = 0 AND due_at <= ?"
             " ORDER BY deliveries.id DESC LIMIT 1"
@@ -122,7 +130,8 @@ class SqliteDeliveries:
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE deliveries SET receipt = ?, revision_delivered = ?, in_doubt = 0, last_error = '',"
-                " delivered_at = CASE WHEN delivered_at = 0 THEN ? ELSE delivered_at END, verify_at = ?,"
+                " delivered_at = CASE WHEN delivered_at = 0 THEN ? ELSE delivered_at END,"
+                " verify_at = coalesce(?, verify_at),"
                 " state = CASE WHEN EXISTS (SELECT 1 FROM events WHERE id = event AND revision > ?"
                 "                           AND state <> 'dismissed')"
                 "         THEN 'waiting' ELSE 'delivered' END WHERE id = ?",
@@ -149,8 +158,11 @@ class SqliteDeliveries:
     def reject(self, delivery: Delivery, reason: str, *, in_doubt: bool = False) -> None:
         with self._database.transaction() as connection:
             connection.execute(
-                "UPDATE deliveries SET state = 'rejected', in_doubt = ?, last_error = ? WHERE id = ?",
-                (in_doubt, reason, delivery.id),
+                "UPDATE deliveries SET in_doubt = ?, last_error = ?,"
+                " state = CASE WHEN EXISTS (SELECT 1 FROM events WHERE id = event AND revision > ?"
+                "                           AND state <> 'dismissed')"
+                "         THEN 'waiting' ELSE 'rejected' END WHERE id = ?",  # what it grew to gets its own chance
+                (in_doubt, reason, delivery.revision, delivery.id),
             )
             self._history(connection, delivery, "rejected", reason)
 
@@ -183,10 +195,27 @@ class SqliteDeliveries:
                 (target,),
             ).fetchone()
             verify = connection.execute(
-                "SELECT min(verify_at) AS due FROM deliveries WHERE target = ? AND verify_at IS NOT NULL", (target,)
+                "SELECT min(verify_at) AS due FROM deliveries"
+                " WHERE target = ? AND verify_at IS NOT NULL AND state = 'delivered'",
+                (target,),
             ).fetchone()
         dues = [found["due"] for found in (row, verify) if found["due"] is not None]
         return moment(min(dues)) if dues else None
+
+    def retire(self, targets: Collection[str]) -> None:
+        """At a start: what goes to targets that the settings don't name is held, and comes back with them."""
+        gone = "this target is not in the settings any more"
+        marks = ", ".join("?" * len(targets))
+        with self._database.transaction() as connection:
+            connection.execute(
+                f"UPDATE deliveries SET state = 'held', last_error = ? WHERE state = 'waiting' AND target NOT IN ({marks})",  # noqa: S608, E501
+                (gone, *targets),
+            )
+            connection.execute(
+                f"UPDATE deliveries SET state = 'waiting', last_error = '' WHERE state = 'held' AND last_error = ?"  # noqa: S608
+                f" AND target IN ({marks})",
+                (gone, *targets),
+            )
 
     def counts(self) -> Counter[str]:
         """How many deliveries there are of each state."""

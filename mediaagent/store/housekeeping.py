@@ -14,6 +14,11 @@ from mediaagent.store.spool import DiskSpool
 __all__ = ["Housekeeping"]
 
 _BATCH = 500
+#: Nothing will need this event's copies any more.
+_DONE = (
+    "state IN ('prepared', 'dismissed') AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.id"
+    " AND (deliveries.state NOT IN ('delivered', 'dropped') OR verify_at IS NOT NULL))"
+)
 
 
 class Housekeeping:
@@ -41,15 +46,12 @@ class Housekeeping:
         """Removes the copies of events that were done that long ago, and spare ones. Returns how many."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT id FROM events WHERE released = 0 AND closed_at <= ? AND state IN ('prepared', 'dismissed')"
-                " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.id"
-                "   AND (deliveries.state NOT IN ('delivered', 'dropped') OR verify_at IS NOT NULL))"
-                " ORDER BY closed_at LIMIT ?",
+                f"SELECT id FROM events WHERE released = 0 AND closed_at <= ? AND {_DONE} ORDER BY closed_at LIMIT ?",  # noqa: S608
                 (epoch(self._now() - after), _BATCH),
             ).fetchall()
-        for row in rows:
-            self._release(row["id"])
-        return len(rows) + self._release_spare()
+        released = sum(self._release(row["id"]) for row in rows)
+        self._remove_released()
+        return released + self._release_spare()
 
     def _release_spare(self) -> int:
         """Copies of the same again: nobody will ever need them."""
@@ -60,22 +62,53 @@ class Housekeeping:
         self._spool.release(path for path in (self._spool.folder_path / "parts" / part for part in parts))
         return len(parts)
 
-    def _release(self, event: int) -> None:
-        # Written down first: a copy that stays behind is found at the next start, a missing one would be a lie.
+    def _release(self, event: int) -> bool:
+        """Written down first: a copy that stays behind is found later, a missing one would be a lie."""
         with self._database.transaction() as connection:
-            parts = [
-                row["id"] for row in connection.execute("SELECT id FROM parts WHERE event = ?", (event,)).fetchall()
-            ]
-            connection.execute("UPDATE parts SET released = 1 WHERE event = ?", (event,))
-            connection.execute("UPDATE events SET released = 1 WHERE id = ?", (event,))
-        home = self._spool.folder_path
-        self._spool.release(path for path in (home / "events").glob(f"{event}-r*"))
-        self._spool.release(path for path in (home / "parts" / part for part in parts) if path.exists())
+            cursor = connection.execute(
+                f"UPDATE events SET released = 1 WHERE id = ? AND released = 0 AND {_DONE}",  # noqa: S608
+                (event,),
+            )
+            if cursor.rowcount:
+                connection.execute("UPDATE parts SET released = 1 WHERE event = ?", (event,))
+        if cursor.rowcount:
+            self._spool.release((self._spool.folder_path / "events").glob(f"{event}-r*"))
+            self._remove_parts("SELECT id FROM parts WHERE event = ? AND files <> '{}'", (event,))
+        return bool(cursor.rowcount)
+
+    def _remove_released(self) -> None:
+        """Copies of files that came too late for their event."""
+        self._remove_parts(
+            "SELECT parts.id FROM parts JOIN history ON history.path = parts.path AND history.what = 'late'"
+            " WHERE parts.released = 1 AND history.at >= ?",
+            (epoch(self._now() - timedelta(days=1)),),
+        )
+
+    def _remove_parts(self, query: str, values: tuple[object, ...]) -> None:
+        with self._database.reading() as connection:
+            ids = [row["id"] for row in connection.execute(query, values).fetchall()]
+        folders = (self._spool.folder_path / "parts" / part for part in ids)
+        self._spool.release([folder for folder in folders if folder.exists()])
 
     def sweep(self) -> None:
-        """At a start: copies that were let go but not yet removed when the agent was killed."""
+        """At a start: what was let go but not yet removed when the agent was killed."""
+        home = self._spool.folder_path
         with self._database.reading() as connection:
-            for folder in list((self._spool.folder_path / "parts").iterdir()):
-                row = connection.execute("SELECT released FROM parts WHERE id = ?", (folder.name,)).fetchone()
-                if row and row["released"]:
-                    self._spool.release([folder])
+            parts = [
+                folder
+                for folder in (home / "parts").iterdir()
+                if (row := connection.execute("SELECT released FROM parts WHERE id = ?", (folder.name,)).fetchone())
+                and row["released"]
+            ]
+            events = [
+                folder
+                for folder in (home / "events").iterdir()
+                if (
+                    row := connection.execute(
+                        "SELECT released FROM events WHERE id = ?", (folder.name.partition("-")[0],)
+                    ).fetchone()
+                )
+                is None
+                or row["released"]
+            ]
+        self._spool.release([*parts, *events])

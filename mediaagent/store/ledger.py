@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mediaagent.model import FileNote, Fingerprint, Part, SeenFile, printable
-from mediaagent.store.codec import epoch
+from mediaagent.store.codec import epoch, signed
 from mediaagent.store.database import Database
 from mediaagent.store.rows import part_from, part_values, path_from
 
@@ -37,6 +37,8 @@ _PART_COLUMNS = [
 _INSERT_PART = (
     f"INSERT OR IGNORE INTO parts ({', '.join(_PART_COLUMNS)}) VALUES ({', '.join(f':{c}' for c in _PART_COLUMNS)})"  # noqa: S608
 )
+#: So many parts with the same bytes are looked at ("no signal" comes ten thousand times).
+_TWINS = 20
 _INSERT_FILE = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -82,7 +84,7 @@ class SqliteLedger:
         row: sqlite3.Row | None = connection.execute(
             "SELECT * FROM files WHERE inode = ? AND size = ? AND mtime_ns = ? AND device = ? AND source = ? "
             "AND path <> ? AND state IN ('taken', 'baseline', 'renamed') LIMIT 1",
-            (print_.inode, print_.size, print_.mtime_ns, print_.device, source, os.fsencode(file.path)),
+            (*_identity(print_), source, os.fsencode(file.path)),
         ).fetchone()
         return row
 
@@ -90,7 +92,12 @@ class SqliteLedger:
         with self._database.transaction() as connection:
             self._note_renamed(connection)
             for note in notes:
-                self._file(connection, source, note.file, note.state, note.reason, "")
+                self._file(connection, source, note.file, note.state, note.reason, note.part)
+                if note.part:  # by this name it is asked for from now on
+                    connection.execute(
+                        "UPDATE parts SET path = ?, device = ?, inode = ?, mtime_ns = ? WHERE id = ?",
+                        (os.fsencode(note.file.path), *_place(note.file.fingerprint), note.part),
+                    )
                 if note.state != "baseline":
                     self._history(connection, source, note.file.path, note.state, note.reason)
 
@@ -99,7 +106,7 @@ class SqliteLedger:
             self._note_renamed(connection)
             for part in parts:
                 connection.execute(_INSERT_PART, part_values(part, self._spool))
-                values = (part.source, os.fsencode(part.path), *part.fingerprint)
+                values = (part.source, os.fsencode(part.path), *_columns(part.fingerprint))
                 connection.execute(_INSERT_FILE, (*values, "taken", "", part.id, epoch(self._now())))
                 what = "secured" if part.files else "noted"
                 self._history(connection, part.source, part.path, what, f"as {part.role}, {part.size} bytes")
@@ -107,9 +114,18 @@ class SqliteLedger:
     def twins(self, source: str, sha256: str) -> Sequence[Part]:
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT * FROM parts WHERE sha256 = ? AND source = ? ORDER BY id", (sha256, source)
+                "SELECT * FROM parts WHERE sha256 = ? AND source = ? ORDER BY id DESC LIMIT ?",
+                (sha256, source, _TWINS),
             ).fetchall()
-        return [part_from(row, self._spool) for row in rows]
+        return [part_from(row, self._spool) for row in reversed(rows)]
+
+    def newest(self, source: str, path: Path) -> str:
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT id FROM parts WHERE path = ? AND source = ? ORDER BY id DESC LIMIT 1",
+                (os.fsencode(path), source),
+            ).fetchone()
+        return row["id"] if row else ""
 
     # --- more than the port, for the composition root ---------------------------------------------------------------
 
@@ -137,7 +153,7 @@ class SqliteLedger:
     def _file(
         self, connection: sqlite3.Connection, source: str, file: SeenFile, state: str, reason: str, part: str
     ) -> None:
-        values = (source, os.fsencode(file.path), *file.fingerprint)
+        values = (source, os.fsencode(file.path), *_columns(file.fingerprint))
         connection.execute(_INSERT_FILE, (*values, state, reason, part, epoch(self._now())))
 
     def _history(self, connection: sqlite3.Connection, source: str, path: Path, what: str, detail: str) -> None:
@@ -154,9 +170,22 @@ def _unchanged(row: sqlite3.Row, file: SeenFile) -> bool:
     anew. A file that was only part of the baseline is then still that; one that was taken is compared by its content,
     by whoever secures it.
     """
-    if (row["size"], row["mtime_ns"]) != (file.size, file.mtime_ns):
+    if (row["size"], row["mtime_ns"]) != (file.size, signed(file.mtime_ns)):
         return False
-    return bool(row["inode"] == file.inode or row["state"] == "baseline")
+    return bool(row["inode"] == signed(file.inode) or row["state"] == "baseline")
+
+
+def _columns(print_: Fingerprint) -> tuple[int, int, int, int]:
+    """device, inode, size, mtime_ns as SQLite takes them."""
+    return signed(print_.device), signed(print_.inode), print_.size, signed(print_.mtime_ns)
+
+
+def _identity(print_: Fingerprint) -> tuple[int, int, int, int]:
+    return signed(print_.inode), print_.size, signed(print_.mtime_ns), signed(print_.device)
+
+
+def _place(print_: Fingerprint) -> tuple[int, int, int]:
+    return signed(print_.device), signed(print_.inode), signed(print_.mtime_ns)
 
 
 def _cursor(text: str) -> tuple[str, bytes]:

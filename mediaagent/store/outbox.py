@@ -68,6 +68,14 @@ class SqliteOutbox:
             ).fetchall()
         return [part_from(row, self._spool, row["event_key"]) for row in [*closed, *fresh]]
 
+    def open_parts(self) -> Mapping[str, int]:
+        """How many parts of each source belong to no event yet."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT source, count(*) AS n FROM parts WHERE event IS NULL GROUP BY source"
+            ).fetchall()
+        return {row["source"]: row["n"] for row in rows}
+
     def add(self, source: str, sightings: Sequence[Sighting], targets: Sequence[str]) -> Sequence[str]:
         with self._database.transaction():
             return [self._add(source, sighting, targets) for sighting in sightings]
@@ -165,7 +173,9 @@ class SqliteOutbox:
         now = epoch(self._now())
         seen = any(part.files for part in fresh) and not sighting.nothing
         if seen and known["released"]:
-            return "late"  # our copies of the rest are gone, and a post is revised as a whole or not at all
+            # Our copies of the rest are gone, and a post is revised as a whole or not at all.
+            connection.executemany("UPDATE parts SET released = 1 WHERE id = ?", [(part.id,) for part in fresh])
+            return "late"
         if not seen:
             connection.execute("UPDATE events SET closed_at = ? WHERE id = ?", (now, known["id"]))
             return "joined"
@@ -184,10 +194,12 @@ class SqliteOutbox:
         addressed = connection.execute("SELECT 1 FROM deliveries WHERE event = ?", (known["id"],)).fetchone()
         if not addressed:  # it was dismissed, and now there is something to post
             self._address(connection, known["id"], known["source"], sighting, targets)
+        # What was put aside because of the event's former state gets another chance; an owner's word stands.
+        again = {"dismissed": "dropped", "failed": "held"}.get(known["state"], "")
         connection.execute(
             "UPDATE deliveries SET ready = 0, variant = 0, due_at = ?,"
-            " state = CASE WHEN state IN ('delivered', 'rejected') THEN 'waiting' ELSE state END WHERE event = ?",
-            (now, known["id"]),
+            " state = CASE WHEN state IN ('delivered', 'rejected', ?) THEN 'waiting' ELSE state END WHERE event = ?",
+            (now, again, known["id"]),
         )
         return "revised"
 
@@ -239,9 +251,8 @@ class SqliteOutbox:
             post, parts=tuple(replace(part, file=part.file.relative_to(self._spool)) for part in post.parts)
         )
         with self._database.transaction() as connection:
-            current = connection.execute("SELECT revision FROM events WHERE id = ?", (event.id,)).fetchone()
-            if current["revision"] != event.revision:
-                return  # it grew in the meantime: only the newest revision is ever sent
+            if self._has_grown(connection, event):
+                return
             connection.execute(
                 "INSERT OR REPLACE INTO posts VALUES (?, ?, 0, ?, ?)",
                 (event.id, event.revision, dumps(relative), dumps(list(notes))),
@@ -250,8 +261,15 @@ class SqliteOutbox:
             connection.execute("UPDATE deliveries SET ready = 1, due_at = ? WHERE event = ?", (self._epoch, event.id))
             self._history(connection, event.source, event.id, "prepared", "; ".join(notes))
 
+    def _has_grown(self, connection: sqlite3.Connection, event: Event) -> bool:
+        """There is a newer revision by now; what is said of an older one counts no more."""
+        row = connection.execute("SELECT revision FROM events WHERE id = ?", (event.id,)).fetchone()
+        return bool(row["revision"] != event.revision)
+
     def dismiss(self, event: Event, reason: str) -> None:
         with self._database.transaction() as connection:
+            if self._has_grown(connection, event):
+                return
             connection.execute("UPDATE events SET state = 'dismissed', reason = ? WHERE id = ?", (reason, event.id))
             connection.execute(
                 "UPDATE deliveries SET revision_delivered = ?, ready = 0,"
@@ -262,6 +280,8 @@ class SqliteOutbox:
 
     def postpone(self, event: Event, reason: str, due: datetime | None) -> None:
         with self._database.transaction() as connection:
+            if self._has_grown(connection, event):
+                return
             connection.execute(
                 "UPDATE events SET tries = tries + 1, reason = ?, prepare_at = ?, state = ? WHERE id = ?",
                 (reason, epoch(due) if due else 0, "new" if due else "failed", event.id),

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mediaagent.errors import StateError
+from mediaagent.refusals import refused
 from mediaagent.store.database import Damaged, Database
-from mediaagent.store.reading import explained
 
 __all__ = ["Done", "Owner"]
 
@@ -35,6 +36,8 @@ class Owner:
         self._now = now
         try:
             self._database = Database(path)
+        except StateError as error:
+            raise refused(path, error) or error from error.__cause__
         except Damaged as error:
             raise StateError(f"{error}: start the agent, which rebuilds it from its copies") from error
 
@@ -52,7 +55,7 @@ class Owner:
             " AND (d.state IN ('waiting', 'rejected') OR d.state = 'held' AND e.state = 'failed')"
             " AND (? = '' OR d.target = ?) ORDER BY e.id"
         )
-        with self._database.reading() as connection:
+        with self._in_words(), self._database.reading() as connection:
             events = [row["id"] for row in connection.execute(query, (target, target)).fetchall()]
         return [done for done in self._each(events, target, self._retry, only=("waiting", "rejected")) if done.ok]
 
@@ -78,13 +81,17 @@ class Owner:
         only: tuple[str, ...] = (),
     ) -> list[Done]:
         done: list[Done] = []
-        try:
-            with self._database.transaction() as connection:
-                for event in events:
-                    done += self._one(connection, event, target, act, only)
-        except sqlite3.Error as error:
-            raise StateError(explained(self._database.path, error)) from error
+        with self._in_words(), self._database.transaction() as connection:
+            for event in events:
+                done += self._one(connection, event, target, act, only)
         return done
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise refused(self._database.path, error) or error from error.__cause__
 
     def _one(
         self,

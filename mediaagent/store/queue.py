@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mediaagent.model import Part, Post
+from mediaagent.refusals import refused
 from mediaagent.store.codec import epoch, loads, moment
 from mediaagent.store.reading import connect
 from mediaagent.store.rows import part_from, path_from
@@ -116,7 +117,10 @@ class Queue:
             self._connection.close()
 
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        return self._connection.execute(query, values).fetchall() if self._connection else []
+        try:
+            return self._connection.execute(query, values).fetchall() if self._connection else []
+        except sqlite3.Error as error:
+            raise refused(self.path, error) or error from error.__cause__
 
     # --- lists --------------------------------------------------------------------------------------------------------
 
@@ -143,6 +147,13 @@ class Queue:
             order = "e.id DESC"
         cursor = self._rows(f"{query} ORDER BY {order} LIMIT ?", (*values, -1 if limit is None else limit))
         return map(self._line, cursor)
+
+    def never_taken(self, limit: int) -> tuple[int, list[FileRow]]:
+        """How many files were given up as incomplete or refused, and the newest of them."""
+        wanted = "FROM files WHERE state IN ('incomplete', 'refused')"
+        count = self._rows(f"SELECT count(*) AS n {wanted}")
+        rows = self._rows(f"SELECT * {wanted} ORDER BY noted_at DESC LIMIT ?", (limit,))
+        return (count[0]["n"] if count else 0), [_file(row) for row in rows]
 
     def counts(self) -> dict[str, int]:
         """How many lines each state has."""
@@ -260,6 +271,16 @@ class Queue:
     def event_by_key(self, source: str, key: str) -> int | None:
         rows = self._rows("SELECT id FROM events WHERE source = ? AND key = ?", (source, key))
         return rows[0]["id"] if rows else None
+
+    def event_of_delivery(self, key: str) -> int | None:
+        """The event that is delivered under this key: the one that a post at the target carries."""
+        rows = self._rows("SELECT event FROM deliveries WHERE key = ?", (key,))
+        return rows[0]["event"] if rows else None
+
+    def same_files(self, source: str, inode: int, size: int, mtime_ns: int) -> list[FileRow]:
+        """All names under which a source saw this very file, by other ways to its folder too; the first one first."""
+        query = "SELECT * FROM files WHERE inode = ? AND size = ? AND mtime_ns = ? AND source = ? ORDER BY noted_at"
+        return [_file(row) for row in self._rows(query, (inode, size, mtime_ns, source))]
 
     def baseline_complete(self, source: str, root: Path) -> bool:
         """Whether the first walk of this folder, which sets aside what lay there before, was finished."""

@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 
 from mediaagent.errors import StateError
+from mediaagent.refusals import refused
 from mediaagent.store.database import VERSION
 
 __all__ = ["connect", "running"]
@@ -28,23 +29,13 @@ def connect(path: Path) -> sqlite3.Connection | None:
         connection.row_factory = sqlite3.Row
         (found,) = connection.execute("PRAGMA user_version").fetchone()
     except (sqlite3.Error, OSError) as error:
-        raise StateError(explained(path, error)) from error
+        raise refused(path, error) or StateError(f"{path}: {error}") from error
     if found > VERSION:
         raise StateError(
             f"{path} was written by a newer mediaagent (its version is {found}, this one knows {VERSION}): "
             "use that one, or name another state folder"
         )
     return connection if found else None
-
-
-def explained(path: Path, error: Exception) -> str:
-    """What went wrong with the database, and what to do."""
-    text = str(error)
-    if isinstance(error, PermissionError) or "unable to open" in text or "readonly" in text:
-        return f"{path} can't be opened: run this as the user that the agent runs as (sudo -u USER mediaagent …)"
-    if "not a database" in text or "malformed" in text:
-        return f"{path} is damaged ({text}): start the agent, which sets it aside and rebuilds it from its copies"
-    return f"{path}: {text}"
 
 
 def running(state: Path) -> int | None:

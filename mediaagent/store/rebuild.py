@@ -30,6 +30,9 @@ def _take_up(connection: sqlite3.Connection, event: Event) -> None:
     known = connection.execute(
         "SELECT id FROM events WHERE source = ? AND key = ?", (event.source, event.key)
     ).fetchone()
+    here = "SELECT 1 FROM parts WHERE id = ?"
+    if not any(connection.execute(here, (part.id,)).fetchone() for part in event.parts):
+        return  # it was done long ago, and only this folder was left
     when = epoch(event.happened_at)
     if known:
         connection.execute("UPDATE events SET revision = ? WHERE id = ?", (event.revision, known["id"]))

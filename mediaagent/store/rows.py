@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mediaagent.model import Delivery, Event, Fingerprint, Part, Receipt, Route
-from mediaagent.store.codec import dumps, epoch, from_uri_path, loads, moment, to_uri_path
+from mediaagent.store.codec import dumps, epoch, from_uri_path, loads, moment, signed, to_uri_path
 
 __all__ = ["delivery_from", "event_from", "part_from", "part_values", "path_from"]
 
@@ -30,7 +30,7 @@ def part_from(row: Mapping[str, Any] | sqlite3.Row, spool: Path, event_key: str 
         sha256=row["sha256"],
         size=row["size"],
         media_type=row["media_type"],
-        fingerprint=Fingerprint(row["device"], row["inode"], row["size"], row["mtime_ns"]),
+        fingerprint=Fingerprint(row["device"], row["inode"] % (1 << 64), row["size"], row["mtime_ns"]),
         seen_at=moment(row["seen_at"]),
         modified_at=moment(row["modified_at"]),
         facts=loads(row["facts"], dict[str, Any]),
@@ -52,9 +52,9 @@ def part_values(part: Part, spool: Path) -> dict[str, Any]:
         "sha256": part.sha256,
         "size": part.size,
         "media_type": part.media_type,
-        "device": part.fingerprint.device,
-        "inode": part.fingerprint.inode,
-        "mtime_ns": part.fingerprint.mtime_ns,
+        "device": signed(part.fingerprint.device),
+        "inode": signed(part.fingerprint.inode),
+        "mtime_ns": signed(part.fingerprint.mtime_ns),
         "seen_at": epoch(part.seen_at),
         "modified_at": epoch(part.modified_at),
         "facts": dumps(dict(part.facts)),

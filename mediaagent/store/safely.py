@@ -53,8 +53,8 @@ def translated(path: Path, error: OSError) -> Unsecured:
         return Gone(f"{printable(path)} is gone")
     if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
         return Refused(f"{printable(path)} is, or lies behind, a symbolic link")
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return SpoolFull(f"the disk of the spool is full ({error.strerror})")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+        return SpoolFull(f"the disk of the spool takes nothing more ({error.strerror})")
     return Unreadable(f"{printable(path)}: {error.strerror}")
 
 

@@ -20,6 +20,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +32,7 @@ from mediaagent.model import Claim, Event, Part, SeenFile, Verdict, printable
 from mediaagent.rules.completeness import examine
 from mediaagent.store.codec import dumps, loads
 from mediaagent.store.safely import copy_into, fsync_folder, open_below, same_file, translated, write_durably
+from mediaagent.store.weights import Weights
 
 __all__ = ["DiskSpool", "new_id"]
 
@@ -64,12 +66,15 @@ class DiskSpool:
             (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         for leftover in (folder / "tmp").iterdir():
             shutil.rmtree(leftover, ignore_errors=True)
-        self._used = sum(_size(path) for path in folder.rglob("*"))
+        self._weights = Weights()
+        for kind in ("parts", "events"):
+            for home in (folder / kind).iterdir():
+                self._weights.weigh(home)
 
     @property
     def used(self) -> int:
         """Bytes in the spool."""
-        return self._used
+        return self._weights.total
 
     def prove(self, file: SeenFile, root: Path) -> Verdict:
         with open_below(root, file.path) as descriptor:
@@ -88,12 +93,16 @@ class DiskSpool:
         try:
             part = self._copy(part, making, root, file, claim)
         except OSError as error:
-            shutil.rmtree(making, ignore_errors=True)
+            self._drop(making)
             raise translated(file.path, error) from error
         except BaseException:
-            shutil.rmtree(making, ignore_errors=True)
+            self._drop(making)
             raise
         return part
+
+    def _drop(self, making: Path) -> None:
+        shutil.rmtree(making, ignore_errors=True)
+        self._weights.drop(self.folder_path / "parts" / making.name)
 
     def settle(self, parts: Sequence[Part]) -> None:
         copied = [part for part in parts if part.files]
@@ -108,8 +117,11 @@ class DiskSpool:
                 folder.rename(self.folder_path / "parts" / folder.name)
             fsync_folder(self.folder_path / "parts")
         except OSError as error:
+            for folder in making:
+                self._drop(folder)
             raise translated(self.folder_path, error) from error
-        self._used += sum(_size(path) for part in copied for path in part.files.values())
+        for part in copied:
+            self._weights.weigh(self.folder_path / "parts" / part.id)
 
     def _copy(self, part: Part, making: Path, root: Path, file: SeenFile, claim: Claim) -> Part:
         """Opens the whole hand, sees that its names still stand for it, and only then takes its time to copy.
@@ -125,7 +137,9 @@ class DiskSpool:
                 _not_being_renumbered(file.path, claim)
             for role, path in originals.items():
                 _still_the_same(path, os.fstat(opened[role]))
-            self._make_room(sum(os.fstat(each).st_size for each in opened.values()))
+            size = sum(os.fstat(each).st_size for each in opened.values())
+            self._make_room(size)
+            self._weights.put(self.folder_path / "parts" / part.id, size)  # reserved; weighed when it is settled
             making.mkdir(mode=0o700)
             for role, path in originals.items():
                 _copy_one(opened[role], path, making / role)
@@ -135,8 +149,9 @@ class DiskSpool:
         return part
 
     def _make_room(self, size: int) -> None:
-        if self._used + size > self._limit and self._used:
-            raise SpoolFull(f"the spool holds {self._used} bytes, spool_limit is {self._limit}")
+        used = self.used
+        if used + size > self._limit and used:
+            raise SpoolFull(f"the spool holds {used} bytes, and spool_limit is {self._limit}")
         disk = os.statvfs(self.folder_path)
         reserve = min(disk.f_blocks * disk.f_frsize // 10, _RESERVE)
         if disk.f_bavail * disk.f_frsize - size < reserve:
@@ -160,9 +175,9 @@ class DiskSpool:
 
     def _empty(self, home: Path) -> Path:
         if home.exists():
-            self._used -= sum(_size(path) for path in home.rglob("*"))
             shutil.rmtree(home)
         home.mkdir(mode=0o700)
+        self._weights.put(home, 0)
         return home
 
     def seal(self, event: Event, folder: Path) -> None:
@@ -173,12 +188,12 @@ class DiskSpool:
             _fsync(file)
         fsync_folder(folder)
         fsync_folder(folder.parent)
-        self._used += sum(_size(path) for path in folder.rglob("*"))
+        self._weights.weigh(folder)
 
     def release(self, paths: Iterable[Path]) -> None:
         for path in paths:
-            self._used -= sum(_size(file) for file in path.rglob("*"))
             shutil.rmtree(path, ignore_errors=True)
+            self._weights.drop(path)
 
     def notes(self) -> Iterator[tuple[Part, tuple[str, ...]]]:
         """Every part in the spool, as its part.json tells; those whose note can't be read are left alone."""
@@ -190,13 +205,13 @@ class DiskSpool:
             files = {role: self.folder_path / file for role, file in note.part.files.items()}
             yield replace(note.part, files=files), note.wants
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> list[Event]:
         """Every event in the spool, as its event.json tells, oldest revision first."""
-        for file in sorted((self.folder_path / "events").glob("*/event.json")):
-            try:
-                yield loads(file.read_bytes(), Event)
-            except (OSError, msgspec.MsgspecError):
-                continue
+        found = []
+        for file in (self.folder_path / "events").glob("*/event.json"):
+            with suppress(OSError, msgspec.MsgspecError):
+                found.append(loads(file.read_bytes(), Event))
+        return sorted(found, key=lambda event: (event.id, event.revision))
 
 
 def _copy_one(source: int, path: Path, target: Path) -> None:
@@ -283,10 +298,3 @@ def _fsync(path: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.lstat().st_size if not path.is_dir() else 0
-    except OSError:
-        return 0

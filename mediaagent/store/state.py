@@ -18,6 +18,7 @@ import hashlib
 import os
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -61,12 +62,15 @@ class StateFolder:
     def _open(self, spool_limit: int) -> None:
         self.note, fresh = self._identify()
         path = self.folder / "outbox.db"
-        self.lost = "" if path.exists() or fresh else f"{path} was gone"
+        kept = any((self.folder / "spool" / "parts").glob("*"))
+        self.lost = "" if path.exists() or (fresh and not kept) else f"{path} was gone"
         try:
             self.database = Database(path)
         except Damaged as damaged:
             self.lost = f"{_set_aside(path)} was damaged ({damaged})"
             self.database = Database(path)
+        if not self.lost and not fresh and self.database.get_meta("complete") is None:
+            self.lost = f"{path} was being made again"  # and the agent was killed at that
         self.spool = DiskSpool(self.folder / "spool", spool_limit)
         spool = self.spool.folder_path
         self.ledger = SqliteLedger(self.database, spool, self._now)
@@ -75,6 +79,7 @@ class StateFolder:
         if self.lost:
             self.database.set_meta("rebuilt_at", str(epoch(self._now())))
             rebuild(self.database, self.spool, self.ledger)
+        self.database.set_meta("complete", "yes")
         self.deliveries.recover()
 
     def _identify(self) -> tuple[_AgentNote, bool]:
@@ -99,7 +104,7 @@ class StateFolder:
 
     def begun(self, source: str, root: Path) -> datetime | None:
         name = f"{source}:{os.fsencode(root).hex()}"
-        if self.database.get_meta(f"baseline:{name}"):
+        if self.database.get_meta(f"baseline:{name}:{_device(root)}"):
             return None
         if name not in self.note.since:
             self.note.since[name] = self._now()
@@ -107,7 +112,16 @@ class StateFolder:
         return self.note.since[name]
 
     def complete(self, source: str, root: Path) -> None:
-        self.database.set_meta(f"baseline:{source}:{os.fsencode(root).hex()}", "complete")
+        self.database.set_meta(f"baseline:{source}:{os.fsencode(root).hex()}:{_device(root)}", "complete")
+
+    def tally(self) -> Counter[str]:
+        """How many deliveries, dismissed events and refused files there are."""
+        counts = self.deliveries.counts()
+        with self.database.reading() as connection:
+            for name, table in (("dismissed", "events"), ("refused", "files")):
+                row = connection.execute(f"SELECT count(*) FROM {table} WHERE state = ?", (name,)).fetchone()  # noqa: S608
+                counts[name] = row[0]
+        return counts
 
     # --- troubles -----------------------------------------------------------------------------------------------------
 
@@ -123,6 +137,14 @@ class StateFolder:
             else:
                 connection.execute("DELETE FROM meta WHERE name = ?", (name,))
 
+    def troubles(self) -> dict[str, str]:
+        """Where -> what, of all that is not over."""
+        with self.database.reading() as connection:
+            rows = connection.execute(
+                "SELECT name, value FROM meta WHERE name LIKE 'trouble:%' ORDER BY name"
+            ).fetchall()
+        return {row["name"].removeprefix("trouble:"): row["value"] for row in rows}
+
     def clear_troubles(self) -> None:
         with self.database.transaction() as connection:
             connection.execute("DELETE FROM meta WHERE name LIKE 'trouble:%'")
@@ -130,6 +152,14 @@ class StateFolder:
     def close(self) -> None:
         self.database.close()
         os.close(self._lock)
+
+
+def _device(root: Path) -> int:
+    """Which disk lies there: one that is mounted later brings files that are older than the watch."""
+    try:
+        return root.stat().st_dev
+    except OSError:
+        return 0
 
 
 def _own(folder: Path) -> int:

@@ -2,11 +2,12 @@
 
 A picture that can't be decoded costs that picture its place. Trouble that is nobody's fault (no memory for a child, a
 full disk, an enricher that fails) is Deferred: the core tries again later, and nothing is lost.
+
+What a picture is, the file's first bytes say here, not a label: whatever looks like one goes out cleaned or not at all.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -18,17 +19,20 @@ from mediaagent.errors import Deferred, Discarded, Incomplete, Rejected
 from mediaagent.model import Event, Facts, Post, PostPart
 from mediaagent.workbench import wire
 from mediaagent.workbench.judge import (
+    as_seen,
     believed,
     is_picture,
     ours,
     reason_of,
     size_of,
     told_of,
+    unfit,
     uniquely_named,
     with_pictures,
 )
 from mediaagent.workbench.limits import Limits
 from mediaagent.workbench.process import Child, Died, Hung
+from mediaagent.workbench.turns import Turns
 
 __all__ = ["Limits", "ProcessWorkbench"]
 
@@ -36,7 +40,8 @@ _LONGEST_SERVICE = 1000  # requests; then a fresh child, so that no library's le
 
 
 class ProcessWorkbench:
-    """A Workbench in a child process, which is started when it is needed and sent away by `rest`. Thread-safe."""
+    """A Workbench in a child process, which is started when it is needed and sent away by `rest`. Thread-safe: threads
+    take turns with the child, request by request, so a question waits for one picture and not for a whole event."""
 
     def __init__(
         self,
@@ -49,7 +54,7 @@ class ProcessWorkbench:
         """`patience`: seconds for one picture (an enricher gets more, by the number of parts). `idle`: for `rest`."""
         self._limits = limits or Limits()
         self._patience, self._idle, self._steady = patience, idle, steady
-        self._lock = threading.Lock()
+        self._turns = Turns()  # who has it may use and change the three below
         self._child: Child | None = None
         self._served, self._last_used, self._closed = 0, steady(), False
 
@@ -57,17 +62,15 @@ class ProcessWorkbench:
 
     def facts(self, file: Path, wants: Sequence[str]) -> Facts:
         """Of "taken_at" (ISO 8601, the camera's local time), "motion_box", "orientation", "width", "height"."""
-        with self._lock:
-            try:
-                answer = self._of_picture(wire.Facts(file, tuple(wants)))
-            except Deferred:
-                return {}
+        try:
+            answer = self._of_picture(wire.Facts(file, tuple(wants)))
+        except Deferred:
+            return {}
         return answer.facts if isinstance(answer, wire.Told) else {}
 
     def read(self, watcher: str, options: Mapping[str, Any], files: Mapping[str, Path], quiet: timedelta) -> Facts:
         """What a watcher finds in these files. Raises Incomplete (also where it fails on them), or Deferred."""
-        with self._lock:
-            answer = self._of_picture(wire.Read(watcher, options, files, quiet.total_seconds()))
+        answer = self._of_picture(wire.Read(watcher, options, files, quiet.total_seconds()))
         if isinstance(answer, wire.Told):
             return answer.facts
         if isinstance(answer, wire.Unfinished):
@@ -80,43 +83,41 @@ class ProcessWorkbench:
     ) -> tuple[Post, tuple[str, ...]]:
         """The post that is sent, and notes for `why`. Raises Discarded, or Deferred when another try may do better."""
         notes: list[str] = []
-        with self._lock:
-            post = self._proven(post, notes)
-            for step, options in steps:
-                post = self._enriched(post, event, step, options, folder, notes)
-            return self._cleaned(post, folder, notes), tuple(notes)
+        post = self._proven(post, notes)
+        for step, options in steps:
+            post = self._enriched(post, event, step, options, folder, notes)
+        return self._cleaned(post, folder, notes), tuple(notes)
 
     def shrink(self, post: Post, limit: int, folder: Path) -> Post:
         """Every part at most `limit` bytes (0: half of the largest now). Raises Rejected, or Deferred."""
         largest = max((size_of(part) for part in post.parts), default=0)
         limit = limit or largest // 2
-        with self._lock:
-            parts = [self._smaller(part, limit, folder / f"small-{limit}-{n:03}") for n, part in enumerate(post.parts)]
+        parts = [self._smaller(part, limit, folder / f"small-{limit}-{n:03}") for n, part in enumerate(post.parts)]
         return replace(post, parts=uniquely_named(parts))
 
     def rest(self) -> None:
         """Sends the child away when it has been idle for long enough. Never waits for work that is going on."""
-        if not self._lock.acquire(blocking=False):
+        if not self._turns.try_now():
             return
         try:
             if self._child and self._steady() - self._last_used > self._idle:
                 self._dismiss()
         finally:
-            self._lock.release()
+            self._turns.release()
 
     def close(self) -> None:
         """Ends the child at once; what is being prepared is Deferred."""
         self._closed = True
         if child := self._child:
             child.kill()
-        with self._lock:
+        with self._turns:
             self._dismiss()
 
     # --- for `check` and the tests ------------------------------------------------------------------------------------
 
     def held(self) -> Mapping[str, str]:
         """Starts a child. Limit -> "" where the system grants it, else why not. Raises Deferred when none starts."""
-        with self._lock:
+        with self._turns:
             return {str(limit): str(why) for limit, why in self._ready().held["held"].items()}
 
     @property
@@ -129,9 +130,12 @@ class ProcessWorkbench:
 
     def _proven(self, post: Post, notes: list[str]) -> Post:
         parts, reasons = [], []
-        for part in post.parts:
+        for part in map(as_seen, post.parts):
             if not is_picture(part):
                 parts.append(replace(part, size=size_of(part)))
+                continue
+            if why := unfit(part):
+                reasons.append(f"{part.name} left out: {why}")
                 continue
             answer = self._of_picture(wire.Prove(part.file))
             if isinstance(answer, wire.Told):
@@ -159,9 +163,12 @@ class ProcessWorkbench:
 
     def _cleaned(self, post: Post, folder: Path, notes: list[str]) -> Post:
         parts, reasons = [], []
-        for number, part in enumerate(post.parts, 1):
+        for number, part in enumerate(map(as_seen, post.parts), 1):
             if not is_picture(part):
                 parts.append(part)
+                continue
+            if why := unfit(part):
+                reasons.append(f"{part.name} left out: {why}")
                 continue
             answer = self._of_picture(wire.Clean(part, folder / f"sent-{number:03}"))
             if isinstance(answer, wire.Cleaned):
@@ -187,32 +194,35 @@ class ProcessWorkbench:
 
     def _of_picture(self, request: wire.Request) -> wire.Answer:
         """One picture's turn. A child that dies gets one successor: the first may have fallen to another's greed for
-        memory. Raises Deferred for what is not the picture's fault."""
-        reason = ""
+        memory. Raises Deferred for what is not the picture's fault; so a child that was killed condemns none."""
+        reason, killed = "", False
         for _ in range(2):
             try:
                 answer = self._ask(request, self._patience)
             except Hung:
                 return wire.Refused(f"the decoder hung: no answer within {self._patience:g} s")
             except Died as error:
-                reason = f"the decoder crashed: {error}"
+                reason, killed = f"the decoder crashed: {error}", error.killed
                 continue
             if isinstance(answer, wire.Failed):
                 raise Deferred(f"the workbench could not work: {answer.reason}")
             return answer
+        if killed:
+            raise Deferred("the workbench's child was killed: by SIGKILL, as a system does that runs out of memory")
         return wire.Refused(reason)
 
     def _ask(self, request: wire.Request, patience: float) -> wire.Answer:
-        child = self._ready()
-        try:
-            return child.ask(request, patience)
-        except (Died, Hung):
-            self._dismiss()
-            if self._closed:
-                raise Deferred("the agent is stopping") from None
-            raise
-        finally:
-            self._last_used = self._steady()
+        with self._turns:
+            child = self._ready()
+            try:
+                return child.ask(request, patience)
+            except (Died, Hung):
+                self._dismiss()
+                if self._closed:
+                    raise Deferred("the agent is stopping") from None
+                raise
+            finally:
+                self._last_used = self._steady()
 
     def _ready(self) -> Child:
         if self._closed:

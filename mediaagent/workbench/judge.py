@@ -2,31 +2,60 @@
 
 from __future__ import annotations
 
+import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mediaagent.errors import Deferred, Discarded
 from mediaagent.model import Event, Post, PostPart
+from mediaagent.rules.completeness import media_type_of
 from mediaagent.workbench import wire
 
 __all__ = [
+    "as_seen",
     "believed",
     "is_picture",
     "ours",
     "reason_of",
     "size_of",
     "told_of",
+    "unfit",
     "uniquely_named",
     "with_pictures",
 ]
 
 _ACCESS = ("public", "members", "private")
+_SVG = "image/svg+xml"
+_VAGUE = ("application/octet-stream", "text/plain")
+_CLEAN = ("image/jpeg", "image/png", "image/gif", "image/webp")  # what the child writes
 
 
 def is_picture(part: PostPart) -> bool:
     return part.media_type.startswith("image/")
+
+
+def as_seen(part: PostPart) -> PostPart:
+    """The part as the picture that its first bytes show it to be, whatever it was called."""
+    seen = _type_of(part)
+    if seen == _SVG or (seen.startswith("image/") and not is_picture(part)):
+        return replace(part, media_type=seen)
+    return part
+
+
+def unfit(part: PostPart) -> str:
+    """Why a picture is not even tried; "" for all others."""
+    return "SVG pictures can hold scripts and can't be cleaned" if part.media_type == _SVG else ""
+
+
+def _type_of(part: PostPart) -> str:
+    try:
+        descriptor = os.open(part.file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not make us wait
+        with open(descriptor, "rb") as stream:
+            return media_type_of(stream.read(4096), part.name)
+    except OSError as error:
+        raise Deferred(f"{part.name} can't be read: {error}") from None
 
 
 def size_of(part: PostPart) -> int:
@@ -48,18 +77,22 @@ def with_pictures(post: Post, parts: list[PostPart], reasons: list[str]) -> Post
 
 
 def believed(better: Post, post: Post, event: Event, folder: Path, step: str) -> Post:
-    """What an enricher may change: not whose post it is, nor wider access, nor files from elsewhere."""
-    known = {part.file for part in post.parts} | {file for part in event.parts for file in part.files.values()}
+    """What an enricher may change: not whose post it is, nor wider access, nor files from elsewhere. What a file is,
+    its content says."""
+    known = {file for part in event.parts for file in part.files.values()} | {part.file for part in post.parts}
     for part in better.parts:
         if part.file not in known and not _lies_in(part.file, folder):
             raise Deferred(
-                f"enricher {step} failed: {part.file} is neither the event's nor in the folder for new files"
+                f"enricher {step} failed: {part.file} is neither the event's nor a file of its own (no link) in the "
+                f"folder for new files"
             )
+    types = {part.files[part.role]: part.media_type for part in event.parts if part.role in part.files}
+    types |= {part.file: part.media_type for part in post.parts}
     access = max(post.access, better.access, key=_ACCESS.index)
     return replace(
         better,
         access=access,
-        parts=uniquely_named(better.parts),
+        parts=uniquely_named([_labelled(part, types) for part in better.parts]),
         source=post.source,
         key=post.key,
         revision=post.revision,
@@ -67,20 +100,33 @@ def believed(better: Post, post: Post, event: Event, folder: Path, step: str) ->
     )
 
 
+def _labelled(part: PostPart, types: Mapping[Path, str]) -> PostPart:
+    """With the media type that its file had before, or shows where it is new; what a text is, only its maker knows."""
+    if part.file in types:
+        return replace(part, media_type=types[part.file])
+    seen = _type_of(part)
+    return as_seen(part) if is_picture(part) or seen in _VAGUE else replace(part, media_type=seen)
+
+
 def ours(written: PostPart, part: PostPart, folder: Path) -> PostPart:
+    """What the child wrote, in the place of the part. Raises Deferred when it can't be that."""
     if not _lies_in(written.file, folder):
         raise Deferred(f"the workbench gave back a file that is not its own: {written.file}")
-    ending = Path(written.name).suffix if written.media_type != part.media_type else ""
+    media_type = _type_of(written)
+    if media_type not in _CLEAN:
+        raise Deferred(f"the workbench gave back {media_type} for the picture {part.name}")
+    ending = Path(written.name).suffix if media_type != part.media_type else ""
     name = str(Path(part.name).with_suffix(ending)) if ending else part.name
-    return replace(part, file=written.file, name=name, media_type=written.media_type, size=size_of(written))
+    return replace(part, file=written.file, name=name, media_type=media_type, size=size_of(written))
 
 
 def _lies_in(file: Path, folder: Path) -> bool:
-    """A regular file (no link to one) of this folder."""
+    """A regular file of this folder, and of no other: neither a symbolic nor a hard link."""
     try:
-        return file.parent == folder and stat.S_ISREG(file.lstat().st_mode)
+        found = file.lstat()
     except OSError:
         return False
+    return file.parent == folder and stat.S_ISREG(found.st_mode) and found.st_nlink == 1
 
 
 def uniquely_named(parts: Sequence[PostPart]) -> tuple[PostPart, ...]:

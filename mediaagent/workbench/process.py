@@ -27,7 +27,13 @@ _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_
 
 
 class Died(Exception):
-    """The child ended, or answered nonsense, in the middle of a request."""
+    """The child ended, or answered nonsense, in the middle of a request.
+
+    `killed`: by SIGKILL, which no decoder sends itself: the system was short of memory, or somebody ended it."""
+
+    def __init__(self, reason: str, *, killed: bool = False) -> None:
+        super().__init__(reason)
+        self.killed = killed
 
 
 class Hung(Exception):
@@ -93,7 +99,7 @@ class Child:
             except TimeoutError:
                 raise Hung(f"no answer within {patience:g} s") from None
             except OSError:
-                raise Died(self._end_in_words()) from None
+                raise self._death() from None
             return self._receive(patience)
         except (Died, Hung):
             self.end()
@@ -130,16 +136,16 @@ class Child:
             except OSError:
                 more = b""
             if not more:
-                raise Died(self._end_in_words())
+                raise self._death()
             data += more
         return bytes(data), patience
 
-    def _end_in_words(self) -> str:
+    def _death(self) -> Died:
         self._keeper.join(5)
         code = self._process.returncode if self._process else None
         if code is not None and code < 0:
-            return f"it was ended by {signal.Signals(-code).name}"
-        return f"it ended with code {code}{self._last_words()}"
+            return Died(f"it was ended by {_name_of(-code)}", killed=-code == signal.SIGKILL)
+        return Died(f"it ended with code {code}{self._last_words()}")
 
     def _last_words(self) -> str:
         with contextlib.suppress(OSError, ValueError):
@@ -159,6 +165,13 @@ class Child:
         self._keeper.join(10)
         self._socket.close()
         self._words.close()
+
+
+def _name_of(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most of the real-time ones have no name
+        return f"signal {number}"
 
 
 def _environment() -> dict[str, str]:

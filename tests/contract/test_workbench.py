@@ -23,8 +23,9 @@ import psutil
 import pytest
 
 from mediaagent.errors import Deferred, Discarded, Rejected
-from mediaagent.model import Event, Link, Post, PostPart, Pre, Text
+from mediaagent.model import Event, Fingerprint, Link, Part, Post, PostPart, Pre, Text
 from mediaagent.workbench.bench import Limits, ProcessWorkbench
+from mediaagent.workbench.turns import Turns
 from tests.contract import workbench_plugins
 from tests.unit.metadata_samples import SECRETS, chunk, encoded, jpeg, png
 
@@ -42,6 +43,25 @@ def post_of(*parts: PostPart, **changes: Any) -> Post:
         kind="photo", title="Garden", happened_at=MOMENT, parts=parts, source="garden", key="k", access="members"
     )
     return replace(post, **changes)
+
+
+def noted(name: str) -> Part:
+    """A part of which there is no copy."""
+    return Part(
+        id="0" * 26,
+        source="garden",
+        role="movie",
+        path=Path("/camera", name),
+        name=name,
+        files={},
+        sha256="",
+        size=9,
+        media_type="application/octet-stream",
+        fingerprint=Fingerprint(1, 2, 9, 4),
+        seen_at=MOMENT,
+        modified_at=MOMENT,
+        facts={},
+    )
 
 
 class Pile:
@@ -174,7 +194,17 @@ BAD = {
     "a decompression bomb": (bomb, "50000 x 50000 pixels are more than the limit of 100 million"),
     "garbage": (lambda: bytes(range(256)) * 40, "no decoder"),
     "nothing": (lambda: b"", ""),
-    "a script": (lambda: b"<svg xmlns='http://www.w3.org/2000/svg'><script>x</script></svg>", "no decoder"),
+}
+SCRIPT = b"<svg xmlns='http://www.w3.org/2000/svg'><script>x</script></svg>"
+#: Beginnings of formats that hold EXIF and that nothing here can clean.
+RAW = {
+    "RAF": b"FUJIFILMCCD-RAW 0201FF393201X-T1\0",
+    "ORF": b"IIRO\x08\0\0\0",
+    "RW2": b"IIU\0\x18\0\0\0",
+    "CR3": b"\0\0\0\x18ftypcrx \0\0\0\1crx isom",
+    "JXL": b"\xff\x0a",
+    "PSD": b"8BPS\0\1",
+    "a JPEG behind a stray byte": b"\0",
 }
 
 
@@ -195,6 +225,56 @@ def test_each_bad_picture_costs_itself_only(bench: Any, pile: Pile) -> None:
     for note, (name, (_, reason)) in zip(notes, BAD.items(), strict=True):
         assert note.startswith(f"{name}.jpg left out: it does not decode (")
         assert reason in note
+
+
+@pytest.mark.parametrize("kind", RAW)
+@pytest.mark.parametrize("label", ["application/octet-stream", "video/mp4", "image/jpeg"])
+def test_no_picture_leaves_with_its_metadata_whatever_it_is_called(
+    bench: Any, pile: Pile, kind: str, label: str
+) -> None:
+    good, raw = pile.add("good.jpg", encoded(".jpg")), pile.add("raw.bin", RAW[kind] + jpeg(), label)
+    post, notes = bench.prepare(post_of(good, raw), event(), [], pile.made)
+    assert [part.name for part in post.parts] == ["good.jpg"]
+    assert notes[0].startswith("raw.bin left out: it does not decode (")
+
+
+def test_a_picture_that_is_called_something_else_goes_out_cleaned(bench: Any, pile: Pile) -> None:
+    part = pile.add("a.bin", jpeg(), "application/octet-stream")
+    (sent,) = bench.prepare(post_of(part), event(), [], pile.made)[0].parts
+    assert sent.media_type == "image/jpeg"
+    assert [secret for secret in SECRETS if secret in sent.file.read_bytes()] == []
+
+
+@pytest.mark.parametrize("name", ["a.svg", "a.jpg"])
+def test_an_svg_is_left_out_and_the_reason_is_told_in_words(bench: Any, pile: Pile, name: str) -> None:
+    part = pile.add(name, SCRIPT, "image/svg+xml" if name == "a.svg" else "image/jpeg")
+    with pytest.raises(Discarded, match=f"{name} left out: SVG pictures can hold scripts and can't be cleaned$"):
+        bench.prepare(post_of(part), event(), [], pile.made)
+
+
+@pytest.mark.parametrize("step", ["mislabeller", "copier"])
+def test_an_enricher_that_calls_a_picture_something_else_does_not_get_its_metadata_out(
+    bench: Any, pile: Pile, misbehaving: None, step: str
+) -> None:
+    part = pile.add("a.jpg", jpeg())
+    with_a_film = replace(event(), parts=(noted("a.mp4"),))
+    (sent,) = bench.prepare(post_of(part), with_a_film, [(step, {})], pile.made)[0].parts
+    assert sent.media_type == "image/jpeg"
+    assert [secret for secret in SECRETS if secret in sent.file.read_bytes()] == []
+
+
+def test_an_enricher_cannot_call_a_sound_anything_else(bench: Any, pile: Pile, misbehaving: None) -> None:
+    sound = pile.add("m.wav", b"RIFF....", "audio/wav")
+    (sent,) = bench.prepare(post_of(sound), event(), [("mislabeller", {})], pile.made)[0].parts
+    assert sent.media_type == "audio/wav"
+
+
+def test_a_new_text_of_an_enricher_keeps_the_label_that_only_its_maker_knows(
+    bench: Any, pile: Pile, misbehaving: None
+) -> None:
+    sound = pile.add("m.wav", b"RIFF....", "audio/wav")
+    post, _ = bench.prepare(post_of(sound), event(), [("subtitler", {})], pile.made)
+    assert [part.media_type for part in post.parts] == ["audio/wav", "text/vtt"]
 
 
 def test_a_few_stray_bytes_of_a_cheap_webcam_are_forgiven(bench: Any, pile: Pile) -> None:
@@ -241,7 +321,7 @@ def test_a_picture_that_breaks_the_decoder_costs_itself_only(
 def test_a_copy_that_is_gone_is_not_the_pictures_fault(bench: Any, pile: Pile) -> None:
     part = pile.add("a.jpg", encoded(".jpg"))
     part.file.unlink()
-    with pytest.raises(Deferred, match=r"FileNotFoundError"):
+    with pytest.raises(Deferred, match=r"a\.jpg can't be read: .*No such file"):
         bench.prepare(post_of(part), event(), [], pile.made)
 
 
@@ -267,6 +347,15 @@ def test_a_child_killed_in_the_middle_of_a_call_costs_nothing(pile: Pile) -> Non
     assert (len(post.parts), notes) == (1, ())
 
 
+def test_a_picture_over_which_the_child_is_killed_each_time_is_not_condemned(pile: Pile, misbehaving: None) -> None:
+    """SIGKILL is what a system short of memory sends, and no decoder sends itself."""
+    parts = [pile.add("a.jpg", encoded(".jpg")), pile.add("b.jpg", commented(b"is-killed-in-the-decoder"))]
+    with opened() as bench:
+        with pytest.raises(Deferred, match=r"^the workbench's child was killed: by SIGKILL"):
+            bench.prepare(post_of(*parts), event(), [], pile.made)
+        assert len(bench.prepare(post_of(parts[0]), event(), [], pile.made)[0].parts) == 1
+
+
 def test_a_child_that_stands_still_is_replaced(pile: Pile) -> None:
     parts = [pile.add("a.jpg", encoded(".jpg")), pile.add("b.jpg", encoded(".jpg"))]
     with opened(patience=1) as bench:
@@ -288,6 +377,7 @@ def test_a_child_that_stands_still_is_replaced(pile: Pile) -> None:
         ("raiser", "KeyError: 'colour'"),
         ("thief", "/etc/passwd is neither the event's nor"),
         ("linker", "is neither the event's nor"),
+        ("hardlinker", "is neither the event's nor"),
         ("writer", "File too large"),
         ("no_such", 'there is no enricher "no_such"'),
         ("retitle", '"to" is missing'),
@@ -295,7 +385,8 @@ def test_a_child_that_stands_still_is_replaced(pile: Pile) -> None:
 )
 def test_an_enricher_that_fails_defers_the_event(pile: Pile, misbehaving: None, step: str, reason: str) -> None:
     part = pile.add("a.jpg", encoded(".jpg"))
-    with opened(patience=1) as bench:
+    (pile.folder / "stranger.jpg").write_bytes(jpeg())
+    with opened(patience=2) as bench:
         with pytest.raises(Deferred) as failure:
             bench.prepare(post_of(part), event(), [(step, {})], pile.made)
         assert str(failure.value).startswith(f"enricher {step} failed: ")
@@ -429,6 +520,37 @@ def test_many_threads_share_one_child(pile: Pile) -> None:
         with ThreadPoolExecutor(4) as pool:
             assert list(pool.map(work, range(8))) == [1] * 8
     assert len(pids) == 1
+
+
+def test_a_question_does_not_wait_for_a_whole_event(pile: Pile, misbehaving: None) -> None:
+    slow = [pile.add(f"{n}.jpg", commented(b"naps-in-the-decoder")) for n in range(8)]
+    with opened() as bench, ThreadPoolExecutor() as pool:
+        bench.held()
+        call = pool.submit(bench.prepare, post_of(*slow), event(), [], pile.made)
+        time.sleep(0.1)
+        assert bench.facts(pile.add("a.jpg", jpeg()).file, ("width",)) == {"width": 48}
+        assert not call.done()
+        assert len(call.result(20)[0].parts) == 8
+
+
+def test_those_who_wait_for_the_child_get_it_in_turn() -> None:
+    turns, order = Turns(), list[int]()
+
+    def work(n: int) -> None:
+        with turns:
+            order.append(n)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(5)]
+    with turns:
+        for number, thread in enumerate(threads, 1):
+            thread.start()
+            while turns.waiting < number:
+                time.sleep(0.001)
+        assert not turns.try_now()
+    for thread in threads:
+        thread.join()
+    assert order == [0, 1, 2, 3, 4]
+    assert turns.try_now()
 
 
 def test_a_child_outlives_the_thread_that_started_it(pile: Pile) -> None:

@@ -68,6 +68,32 @@ def Linker(self, post, event, folder):
     return replace(post, parts=(replace(part, file=folder / "new.jpg"),))
 
 
+@enricher("Hardlinker")
+def Hardlinker(self, post, event, folder):
+    (part,) = post.parts
+    os.link(part.file.with_name("stranger.jpg"), folder / "new.jpg")
+    return replace(post, parts=(replace(part, file=folder / "new.jpg"),))
+
+
+@enricher("Mislabeller")
+def Mislabeller(self, post, event, folder):
+    return replace(post, parts=tuple(replace(part, media_type="application/octet-stream") for part in post.parts))
+
+
+@enricher("Copier")
+def Copier(self, post, event, folder):
+    (part,) = post.parts
+    (folder / "copy").write_bytes(part.file.read_bytes())
+    return replace(post, parts=(replace(part, file=folder / "copy", media_type="video/mp4"),))
+
+
+@enricher("Subtitler")
+def Subtitler(self, post, event, folder):
+    (folder / "said.vtt").write_text("WEBVTT")
+    said = PostPart(file=folder / "said.vtt", role="subtitles", media_type="text/vtt", name="said.vtt")
+    return replace(post, parts=(*post.parts, said))
+
+
 @enricher("Opener")
 def Opener(self, post, event, folder):
     return replace(post, access="public", key="another's", source="another's", revision=9)
@@ -102,7 +128,7 @@ def Chatter(self, post, event, folder):
 _DECODER = """
 import sys
 if "mediaagent.workbench.child" in sys.orig_argv:
-    import os, time, cv2
+    import os, signal, time, cv2
     whole = cv2.imdecode
 
     def imdecode(data, flags):
@@ -111,6 +137,10 @@ if "mediaagent.workbench.child" in sys.orig_argv:
             os.abort()
         if b"hangs-the-decoder" in data_bytes:
             time.sleep(600)
+        if b"is-killed-in-the-decoder" in data_bytes:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if b"naps-in-the-decoder" in data_bytes:
+            time.sleep(0.15)
         if b"eats-all-memory" in data_bytes:
             bytearray(1 << 40)
         return whole(data, flags)

@@ -93,7 +93,7 @@ class Visits:
 class Bench:
     """A workbench that changes nothing, and reads as the watcher would in its child."""
 
-    def __init__(self, reads: Callable[..., Mapping[str, Any]]) -> None:
+    def __init__(self, reads: Callable[..., Mapping[str, Any]] = dict) -> None:
         self.reads = reads
 
     def facts(self, file: Path, wants: Sequence[str]) -> Mapping[str, Any]:

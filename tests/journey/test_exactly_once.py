@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.journey.house import Crash, Fuse, House
 
@@ -30,6 +30,7 @@ class Life(RuleBasedStateMachine):
         self.stack.enter_context(self.fuse.laid())
         self.house = House(self.folder)
         self.produced: dict[str, str] = {}  # name -> content
+        self.late: set[str] = set()
         self.numbers = iter(range(10_000))
 
     visits = Bundle("visits")
@@ -138,11 +139,12 @@ class Life(RuleBasedStateMachine):
             self.stack.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _listed_as_late(self) -> list[str]:
-        """Frames that `why` explains: their visit's copies had been let go when they came."""
+    @invariant()
+    def what_was_listed_as_late_is_remembered(self) -> None:
+        """Frames that `why` explains, for 90 days: their visit's copies had been let go when they came."""
         with self.house.state.database.reading() as connection:
             rows = connection.execute("SELECT path FROM history WHERE what = 'late'").fetchall()
-        return [Path(os.fsdecode(row["path"])).name for row in rows]
+        self.late |= {Path(os.fsdecode(row["path"])).name for row in rows}
 
     def judge(self) -> None:
         trace = "\n".join(self.house.log.lines)
@@ -151,7 +153,8 @@ class Life(RuleBasedStateMachine):
             posted.extend(media.items())
         keys = [key for key, _ in self.house.site.posts]
         assert len(keys) == len(set(keys)), f"an event was posted twice\n{trace}"
-        listed = [(name, self.produced[name]) for name in self._listed_as_late()]
+        self.what_was_listed_as_late_is_remembered()
+        listed = [(name, self.produced[name]) for name in self.late]
         assert sorted(posted + listed) == sorted(self.produced.items()), trace
         for _, media in self.house.site.posts:
             assert len({name.partition("-")[0] for name in media}) == 1, f"two visits in one post\n{trace}"

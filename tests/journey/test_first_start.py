@@ -111,3 +111,20 @@ def test_a_damaged_database_is_set_aside_and_made_again(tmp_path: Path) -> None:
     assert list((tmp_path / "state").glob("outbox.db.damaged-*"))
     house.settle()
     assert [media for _, media in house.site.posts] == [{"a-1.txt": "a-1.txt"}]
+
+
+def test_a_lost_identity_loses_no_file_that_waits_in_the_spool(tmp_path: Path) -> None:
+    house = fresh_start(tmp_path)
+    house.site.mood = "down"
+    frame(house, "a-1.txt")
+    for _ in range(5):
+        house.clock.advance(10)
+        house.work()
+    house.close()
+    for path in [*(tmp_path / "state").glob("outbox.db*"), tmp_path / "state" / "agent.json"]:
+        path.unlink()
+    later(house, 1)
+    house.open()
+    house.settle()
+    assert posted(house) == {"a-1.txt"}
+    assert len(house.site.posts) == 1

@@ -94,7 +94,7 @@ def test_once_delivers_what_is_whole_and_lists_what_is_not(folder: Path) -> None
     assert "half.jpg" in said["leftovers"][0]
     assert [post["title"] for post in posts(folder)] == ["robin"]
     again = call(folder, "run", "--once", "--patience", "0")
-    assert (again.returncode, again.stdout.splitlines()[-1]) == (0, "0 delivered, 1 not whole")
+    assert (again.returncode, again.stdout.splitlines()[-1]) == (0, "0 delivered, 1 not finished")
     assert len(posts(folder)) == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -144,8 +145,8 @@ def test_a_storm_of_renumbering_loses_doubles_and_mixes_up_no_message(tmp_path: 
 
 
 def test_preview_shows_the_post_that_a_message_would_become(tmp_path: Path) -> None:
-    agent = agent_for(tmp_path)
-    done = agent.call("preview", str(SCENARIO / "tree/default/1234/INBOX/msg0000.txt"))
+    shutil.copytree(SCENARIO / "tree", tmp_path / "spool")
+    done = agent_for(tmp_path).call("preview", str(tmp_path / "spool/default/1234/INBOX/msg0000.txt"))
     assert done.returncode == 0, done.stderr
     assert "Voicemail from Both Boxes, 0:04" in done.stdout
     assert "audio   msg0000.wav, audio/wav" in done.stdout

@@ -107,7 +107,7 @@ class Memory:
     ) -> int:
         part = self.part(path)
         sighting = Sighting(key=part.sha256, kind="picture", happened_at=self.now, parts=(part,), nothing=nothing)
-        self.state.outbox.add("feeder", sighting, targets)
+        self.state.outbox.add("feeder", [sighting], targets)
         with self.state.database.reading() as connection:
             (number,) = connection.execute("SELECT max(id) FROM events").fetchone()
         if prepared and not nothing:

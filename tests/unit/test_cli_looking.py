@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import json
 import os
+import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -57,10 +62,13 @@ def test_scan_tells_what_would_become_of_each_file(place: Place) -> None:
         connection.execute("UPDATE files SET size = ?, mtime_ns = ?", (found.st_size, found.st_mtime_ns))
     memory.close()
     before = place.listing()
-    assert fates(place) == {"whole.jpg": "take", "half.jpg": "wait", ".hidden.jpg": "ignored", "known.jpg": "known"}
+    fate_of = fates(place)
+    assert {name for name, fate in fate_of.items() if fate == "ignored"} == {".hidden.jpg", "link.jpg", "pipe.jpg"}
+    assert (fate_of["whole.jpg"], fate_of["half.jpg"], fate_of["known.jpg"]) == ("take", "wait", "known")
     out = place.call("scan", "feeder").out
-    assert "cut or still being written" in out
-    assert "1 ignored, 1 known already, 1 to take, 1 not whole" in out
+    for said in ("cut or still being written", "links are never followed", "a pipe"):
+        assert said in out
+    assert "3 ignored, 1 known already, 1 to take, 1 not whole" in out
     assert place.listing() == before
 
 
@@ -126,6 +134,44 @@ def test_why_finds_a_file_by_the_real_name_of_a_linked_folder(place: Place) -> N
     place.pictures.symlink_to("real")
     picture(place.folder / "real" / "a.jpg")
     assert "whole, to be taken" in place.call("why", str(place.folder / "real" / "a.jpg")).out
+
+
+def test_why_finds_a_file_that_was_taken_by_another_way_to_its_folder(place: Place, tmp_path: Path) -> None:
+    memory = Memory(place.folder / "state")
+    robin = picture(place.pictures / "robin.jpg")
+    memory.event(robin)
+    with memory.state.database.transaction() as connection:
+        found = robin.lstat()
+        values = (found.st_size, found.st_mtime_ns, found.st_ino)
+        connection.execute("UPDATE files SET size = ?, mtime_ns = ?, inode = ?", values)
+    memory.close()
+    (place.folder / "sub").mkdir()
+    for folder in (place.folder / "sub" / "..", place.folder / "sub" / ".." / "sub" / ".."):
+        other = Place(folder)
+        out = other.call("why", str(folder / "pictures" / "robin.jpg")).out
+        assert "taken already\n" in out
+        assert "event 1 of feeder" in out
+    (tmp_path / "link").symlink_to(place.folder)
+    out = Place(tmp_path / "link").call("why", str(robin)).out
+    assert f"taken already, as {robin}" in out
+    assert "event 1 of feeder" in out
+
+
+def test_why_finds_the_event_of_a_key(place: Place) -> None:
+    memory = Memory(place.folder / "state")
+    memory.event(place.pictures / "robin.jpg")
+    memory.close()
+    (line,) = place.call("queue", "--json").json
+    assert place.call("why", line["key"]).out.startswith("event 1 of feeder")
+
+
+def test_why_and_scan_tell_a_pipe_alike(place: Place) -> None:
+    os.mkfifo(place.pictures / "pipe.jpg")
+    out = place.call("why", str(place.pictures / "pipe.jpg")).out
+    assert "ignored: a pipe" in out
+    assert "never seen" not in out
+    (file,) = place.call("scan", "feeder", "--json").json["files"]
+    assert (file["fate"], "a pipe" in file["reason"]) == ("ignored", True)
 
 
 def test_preview_shows_the_post_and_sends_nothing(place: Place) -> None:
@@ -217,6 +263,54 @@ def test_too_few_watches_are_told_with_the_command_that_helps(place: Place, monk
     (found,) = problems(place)
     assert found["severity"] == "warning"
     assert "sysctl fs.inotify.max_user_watches" in found["todo"]
+
+
+def test_a_machine_without_a_free_inotify_instance_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mediaagent.cli.surroundings._new_instance", lambda: errno.EMFILE)
+    (found,) = problems(place)
+    assert (found["severity"], "max_user_instances" in found["todo"]) == ("warning", True)
+
+
+def test_a_page_on_a_disk_that_is_about_to_be_full_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place.folder / "archive").mkdir()
+    usage, nearly = shutil.disk_usage, type(shutil.disk_usage("/"))(10**12, 10**12 - 10**7, 10**7)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: nearly if Path(path).name == "archive" else usage(path))
+    (found,) = problems(place)
+    assert (found["where"], found["severity"]) == ("upload.archive.path", "warning")
+    assert "10 MB left" in found["what"]
+
+
+def without_roots_rights() -> None:
+    """Rights count for root too in the program that is started next (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH)."""
+    for capability in (1, 2):
+        ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="rights of root are taken away as Linux has it")
+def test_what_this_user_may_not_read_or_write_is_told(place: Place) -> None:
+    Memory(place.folder / "state").close()
+    (place.pictures / "closed").mkdir(mode=0o000)
+    for number in range(4):
+        (place.pictures / f"{number}.jpg").touch(mode=0o000)
+    (place.pictures / ".hidden.jpg").touch(mode=0o000)
+    (place.folder / "state" / "outbox.db").chmod(0o444)
+    try:
+        result = subprocess.run(
+            [sys.executable, "-m", "mediaagent", "--config", str(place.folder / "agent.toml"), "check", "--json"],
+            capture_output=True,
+            timeout=60,
+            preexec_fn=without_roots_rights,
+        )
+    finally:
+        (place.pictures / "closed").chmod(0o700)
+    watched, memory = json.loads(result.stdout)["problems"][::-1]
+    assert watched["severity"] == "warning"
+    assert "5 inside of" in watched["what"]
+    assert "0.jpg" in watched["what"]
+    assert "and 2 more" in watched["what"]
+    assert "setfacl" in watched["todo"]
+    assert "outbox.db can't be written" in memory["what"]
+    assert "chmod u+w" in memory["todo"]
 
 
 def test_troubles_of_the_running_agent_are_told(place: Place) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -135,6 +138,91 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     with process.stderr:
         assert process.stderr.read() == b""
     assert process.wait(30) == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("words", [["config"], ["queue", "--json"], ["--help"]])
+def test_an_output_that_takes_nothing_is_one_line_and_code_2(tmp_path: Path, words: list[str]) -> None:
+    a_place(tmp_path)
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "mediaagent", "--config", str(tmp_path / "agent.toml"), *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert "could not be written" in result.stderr
+
+
+def of_sqlite(folder: Path, what: str) -> sqlite3.Error:
+    """An error as SQLite itself makes it."""
+    connection = sqlite3.connect(folder / "some.db", isolation_level=None, timeout=0)
+    other = sqlite3.connect(folder / "some.db", isolation_level=None, timeout=0)
+    connection.execute("CREATE TABLE some (text)")
+    connection.execute({"full": "PRAGMA max_page_count = 3", "readonly": "PRAGMA query_only = 1"}.get(what, ""))
+    if what == "locked":
+        other.execute("BEGIN EXCLUSIVE")
+    try:
+        for _ in range(20):
+            connection.execute("INSERT INTO some VALUES (?)", ("x" * 4000,))
+    except sqlite3.Error as error:
+        return error
+    finally:
+        connection.close()
+        other.close()
+    raise AssertionError("SQLite took it all")
+
+
+@pytest.mark.parametrize(
+    ("what", "code", "said"),
+    [("full", 1, "make room"), ("readonly", 2, "the right to write"), ("locked", 2, "by another program")],
+)
+def test_what_the_machine_refuses_the_agent_is_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, code: int, said: str
+) -> None:
+    error = of_sqlite(tmp_path, what)
+
+    def refuse(*_: object) -> None:
+        raise error
+
+    place = a_place(tmp_path)
+    monkeypatch.setattr("mediaagent.daemon.run_once", refuse)
+    answer = place.call("run", "--once")
+    assert (answer.code, answer.err.count("\n")) == (code, 1)
+    assert str(tmp_path / "state" / "outbox.db") in answer.err
+    assert said in answer.err
+
+
+def test_once_tells_what_was_refused_and_each_path_one_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_once(agent: object, patience: float, told: Callable[[str], None]) -> Counter[str]:
+        told("feeder: /srv/a b.jpg: /srv/a b.jpg: Permission denied")
+        return Counter(delivered=1, refused=2, dismissed=1)
+
+    place = a_place(tmp_path)
+    monkeypatch.setattr("mediaagent.daemon.run_once", run_once)
+    answer = place.call("run", "--once")
+    assert answer.code == 0
+    assert answer.out.splitlines() == [
+        "not taken: feeder: /srv/a b.jpg: Permission denied",
+        "1 delivered, 2 refused (see `mediaagent queue`), 1 not to be posted (see `mediaagent queue --all`)",
+    ]
+
+
+def test_an_error_of_sqlites_that_is_our_mistake_stays_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: object) -> None:
+        sqlite3.connect(":memory:").execute("SELECT no_such")
+
+    place = a_place(tmp_path)
+    monkeypatch.setattr("mediaagent.daemon.run_once", mistaken)
+    answer = place.call("run", "--once")
+    assert answer.code == 2
+    assert "no such column" in answer.err
+    assert "command: run\n" in answer.err
 
 
 @pytest.mark.parametrize("words", [["queue"], ["config"], ["why", "1"], ["plugins", "motion"]])

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediaagent.model import Verdict
-from mediaagent.rules.completeness import examine
+from mediaagent.rules import completeness
+from mediaagent.rules.completeness import examine, media_type_of
 
 CORPUS = Path(__file__).parents[1] / "data" / "motion"
 
@@ -272,3 +273,175 @@ def test_a_motion_photo_with_a_film_after_its_end_marker_is_whole_once_its_pictu
     assert verdict(photo + film).whole
     assert not verdict(photo[: len(photo) * 2 // 3]).whole
     assert not verdict(photo[:-2] + b"\0" * 100_000).whole
+
+
+# --- what strangers write on purpose ----------------------------------------------------------------------------------
+
+
+def strict(data: bytes, size: int = 0, name: str = "x") -> tuple[Verdict, int, int]:
+    """The verdict, the number of looks into the file, and the bytes read; it refuses what `os.pread` refuses.
+
+    A file of a larger `size` goes on with its last 4096 bytes, again and again."""
+    looks, total, size = 0, 0, max(size, len(data))
+    again = data[-4096:]
+
+    def read(offset: int, length: int) -> bytes:
+        nonlocal looks, total
+        assert offset >= 0
+        assert length >= 0
+        looks, total = looks + 1, total + length
+        found = data[offset : offset + length]
+        if len(found) < length and again:
+            start = (offset + len(found) - len(data)) % len(again)
+            wanted = min(length, size - offset) - len(found)
+            found += (again[start:] + again * (wanted // len(again) + 1))[: max(wanted, 0)]
+        return found
+
+    return examine(size, read, name), looks, total
+
+
+HEADS = [
+    *(make()[:length] for make, _ in PROVABLE.values() for length in (4, 12, 64)),
+    *(beginning for beginning, _, _ in completeness._BEGINNINGS),
+    *completeness._LETTERS,
+    *(b"\0\0\0\x18ftyp" + brand for brand in (*completeness._STILLS, b"crx ", b"qt  ")),
+    *(b"RIFF\xff\0\0\0" + form for form in (b"WAVE", b"WEBP", b"AVI ")),
+    b"\x1a\x45\xdf\xa3",
+    b"BM",
+    b"\xff\xfb",
+    b"\xff\xfe<\0",
+    b"<?xml version='1.0' encoding='",
+    b"<!DOCTYPE svg ",
+]
+
+
+@given(st.sampled_from(HEADS), st.binary(max_size=300), st.sampled_from(["x", "a.gsm", "a.xml", "a.svg", "a.jpg"]))
+@settings(max_examples=1500, deadline=None)
+def test_no_bytes_behind_a_known_beginning_make_an_exception(head: bytes, rest: bytes, name: str) -> None:
+    strict(head + rest, name=name)
+
+
+ENCODINGS = ["Shift_JIS", "EUC-JP", "Big5", "GB18030", "UTF-7", "koi8-r", "hex", "idna", "undefined", "no-such", "x.y"]
+
+
+@given(st.sampled_from(ENCODINGS), st.binary(max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_an_xml_of_any_encoding_gets_a_verdict(encoding: str, body: bytes) -> None:
+    strict(b'<?xml version="1.0" encoding="' + encoding.encode() + b'"?><a>' + body)
+
+
+@pytest.mark.parametrize("encoding", ["Shift_JIS", "no-such-encoding"])
+@pytest.mark.parametrize(
+    ("body", "whole"),
+    [
+        ("<a/>", True),
+        ("<a b='c' />\n", True),
+        ("<a><b/></a>", True),
+        ("<a><b/></a >\n<!-- end --><?x y?>\n", True),
+        ("<a><b/>", False),
+        ("<a><b></b>", False),
+        ("<a", False),
+        ("<a><!-- </a> -->", False),
+    ],
+)
+def test_an_xml_that_the_parser_cannot_read_is_whole_once_its_root_is_closed(
+    encoding: str, body: str, whole: bool
+) -> None:
+    found = verdict(f'<?xml version="1.0" encoding="{encoding}"?>{body}'.encode())
+    assert (found.whole, found.media_type) == (whole, "application/xml")
+
+
+def test_a_jpeg_is_read_once_whatever_its_writer_put_into_it() -> None:
+    scan = encoded(".jpg")
+    scan = scan[: scan.index(b"\xff\xda") + 40]
+    for rest in (b"\xff" * 4096, b"\xff\xe0\0\2" * 1024, b"\xff\0" * 2048, bytes(4096)):
+        found, looks, total = strict(scan + rest, 8 << 20)
+        assert not found.whole
+        assert total < 10 << 20
+        assert looks < 10_000
+
+
+def test_fill_bytes_before_a_jpegs_end_marker_are_no_damage() -> None:
+    photo, film = encoded(".jpg"), b"film" * 40_000
+    assert verdict(photo[:-2] + b"\xff" * 200_000 + b"\xd9" + film).whole
+    assert verdict(photo[:-2] + b"\xff\xe0" + struct.pack(">H", 60_000) + bytes(59_998) + b"\xff\xd9" + film).whole
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"fLaC" + bytes(4096),
+        b"RIFF" + struct.pack("<I", (256 << 20) - 8) + b"WAVE" + b"junk\0\0\0\0" * 512,
+        (b"RIFF\4\0\0\0WAVE" * 1024)[:12288],
+        b"\x1a\x45\xdf\xa3\x80" + b"\xec\x80" * 2048,
+        b"\0\0\0\x10ftypisom\0\0\0\0" + b"\0\0\0\x08free" * 512,
+        b"II*\0\x08\0\0\0" + (b"\xff\xff" + struct.pack("<HHII", 273, 4, 65_536, 8) * 341)[:4088] + b"\x08\0\0\0",
+        elf(4)[:32] + struct.pack("<QQ", 64, 128) + elf(4)[48:56] + b"\xff\xff\x40\0\1\0\0\0" + b"\xff" * 4096,
+        b"<?xml version='1.0'?><!DOCTYPE" + b" " * 4096,
+    ],
+    ids=["FLAC", "WAV", "RIFF", "Matroska", "MP4", "TIFF", "ELF", "XML"],
+)
+def test_no_file_makes_its_proof_look_without_end(data: bytes) -> None:
+    found, looks, total = strict(data, 256 << 20)
+    assert not found.whole
+    assert looks < 200_000
+    assert total < 16 << 20
+
+
+# --- pictures that nothing here decodes -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("head", "media_type"),
+    [
+        (b"FUJIFILMCCD-RAW 0201", "image/x-fuji-raf"),
+        (b"IIRO\x08\0\0\0", "image/x-olympus-orf"),
+        (b"IIRS\x08\0\0\0", "image/x-olympus-orf"),
+        (b"MMOR\0\0\0\x08", "image/x-olympus-orf"),
+        (b"IIU\0\x18\0\0\0", "image/x-panasonic-rw2"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "image/jp2"),
+        (b"\xff\x4f\xff\x51", "image/j2c"),
+        (b"\xff\x0a", "image/jxl"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "image/jxl"),
+        (b"II+\0\x08\0\0\0", "image/tiff"),
+        (b"MM\0+\0\x08\0\0", "image/tiff"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "image/x-canon-cr3"),
+        (b"\0\0\0\x18ftyphevc\0\0\0\0hevcmsf1", "image/heic"),
+        (b"\0\0\0\x18ftypnew!\0\0\0\0new!mif1", "image/heif"),
+        (b"8BPS\0\1", "image/vnd.adobe.photoshop"),
+        (b"FLIF\x31\x31\x81", "image/flif"),
+        (b"\0\xff\xd8\xff\xe1\0\x60Exif\0\0", "image/jpeg"),
+        (bytes(64) + b"\xff\xd8\xff\xe1\0\x60Exif\0\0", "image/jpeg"),
+    ],
+)
+def test_a_picture_is_known_as_one_even_where_no_decoder_reads_it(head: bytes, media_type: str) -> None:
+    data = head + b"\x80\0\xfe" * 40
+    assert verdict(data, "no-name-helps").media_type == media_type
+    assert media_type_of(data) == media_type
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"IIRO is a name, and this a text\n",
+        b"8BPS, too",
+        bytes(65) + b"\xff\xd8\xff\xe1\0\x60Exif\0\0",
+        b"\0\0\0\x18ftypisom\0\0\0\0isommif1" + bytes(40),
+        b"ID3\3\0\0\0\0\0\x40APIC\0\0\0\x30\0\0\0image/jpeg\0\3\0\xff\xd8\xff\xe0" + bytes(60),
+    ],
+)
+def test_what_only_resembles_a_picture_is_none(data: bytes) -> None:
+    assert not media_type_of(data).startswith("image/")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"<!-- drawn by hand --><svg></svg>",
+        b"<!DOCTYPE svg PUBLIC 'a' 'b'><svg></svg>",
+        "\ufeff<?xml version='1.0' encoding='utf-16'?><svg></svg>".encode("utf-16-le"),
+        "\ufeff<svg></svg>".encode("utf-16-be"),
+    ],
+)
+def test_an_svg_is_known_in_every_dress(data: bytes) -> None:
+    assert media_type_of(data, "x") == "image/svg+xml"

@@ -66,6 +66,19 @@ def test_a_key_that_can_not_be_read_loses_nothing(tmp_path: Path) -> None:
     assert caught.value.target_down
 
 
+def told_of(key: Secret) -> str:
+    return "\n".join(str(each) for each in Known(site="http://127.0.0.1:1", user="birdcam", key=key).check())
+
+
+def test_a_key_that_can_not_be_read_is_told_with_what_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("THE_KEY", raising=False)
+    assert "set THE_KEY" in told_of(Secret("env:THE_KEY"))
+    (tmp_path / "w").mkdir(mode=0o755)
+    folder = told_of(Secret("file:w", tmp_path))
+    assert 'key = "file:w/NAME"' in folder
+    assert "chmod" not in folder
+
+
 def test_the_key_is_in_no_error_log_or_repr(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with KnownDouble() as double:

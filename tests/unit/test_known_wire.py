@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from mediaagent.api import Post, Rejected, Secret
 from mediaagent.builtin.uploaders.known import Known
@@ -69,6 +70,31 @@ def test_redirects_are_not_followed_and_cookies_not_kept(tmp_path: Path) -> None
         known = Known(site=double.address, user="birdcam", key=Secret(BIRDCAM_KEY))
         known.upload(photo_post(tmp_path, "a.png", "b.png"), new_key(), Notes())
         assert all("cookie" not in request.headers for request in double.requests)
+
+
+def test_a_port_that_speaks_no_tls_is_told_in_words() -> None:
+    with KnownDouble() as double:
+        site = double.address.replace("http://", "https://")
+        told = [str(each) for each in Known(site=site, user="birdcam", key=Secret(BIRDCAM_KEY)).check()]
+    assert "this port does not speak TLS: is it http?" in told[-1]
+    assert "_ssl.c" not in told[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("certificate verify failed: self-signed certificate (_ssl.c:1)", "REQUESTS_CA_BUNDLE"),
+        ("certificate verify failed: certificate has expired (_ssl.c:1)", "has expired"),
+        ("Hostname mismatch, certificate is not valid for 'a.example'. (_ssl.c:1)", "for another name"),
+        ("SSLError(1, '[SSL: NO_SUCH] the moon is full (_ssl.c:1006)')))", "secure connection: the moon is full"),
+    ],
+)
+def test_what_openssl_says_is_told_in_words(text: str, said: str) -> None:
+    from mediaagent.builtin.uploaders.known.client import _words
+
+    words = _words(requests.exceptions.SSLError(text), "example.org", 1.0)
+    assert said in words
+    assert "_ssl.c" not in words
 
 
 def test_a_site_below_a_path_signs_the_path_too(tmp_path: Path) -> None:

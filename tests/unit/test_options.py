@@ -93,6 +93,9 @@ def test_what_is_written_well_is_understood(value: Any, kind: Any, expected: Any
         ("../../etc/passwd", ZoneInfo, "no time zone"),
         ("bset", Literal["all", "best"], 'did you mean "best"'),
         ("x", dict[str, int], "not a table"),
+        (True, Literal["all", "best"], "true is none of all, best"),
+        ("fil:k", Secret, 'did you mean "file:"'),
+        ("vault:k", Secret, "file:, env: and credential:"),
     ],
 )
 def test_what_is_written_badly_is_told_with_what_is_wanted(value: Any, kind: Any, said: str) -> None:
@@ -133,6 +136,22 @@ def test_a_secret_never_prints_itself() -> None:
     secret = Secret("hunter2")
     assert "hunter2" not in f"{secret} {secret!r} {show_value(secret)}"
     assert str(Secret("env:KEY")) == "env:KEY"
+
+
+def test_a_secret_that_looks_like_a_mistyped_reference_is_not_shown() -> None:
+    with pytest.raises(ValueError, match="no secret is looked up this way") as caught:
+        convert("hunter:two", Secret, BASE)
+    assert "hunter" not in str(caught.value)
+    assert convert("12345:abc", Secret, BASE).reveal() == "12345:abc"
+
+
+def test_a_path_with_dots_is_the_folder_that_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "real" / "inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real/inner")
+    (tmp_path / "w").symlink_to("real")
+    assert convert("link/../x", Path, tmp_path) == tmp_path / "real" / "x"
+    assert convert("real/../w", Path, tmp_path) == tmp_path / "w"  # named behind the dots, so kept as it is
+    assert convert("link/x", Path, tmp_path) == tmp_path / "link" / "x"
 
 
 def test_a_secret_is_read_anew_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

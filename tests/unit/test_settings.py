@@ -126,6 +126,33 @@ def test_an_array_of_tables_has_lines_too(tmp_path: Path) -> None:
     assert problem.startswith("6: watch.garden.enrich.kep")
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (GOOD + '[uplod.x]\ntype = "page"\npath = "p"\n', 4),
+        ('# first\n[watch."a b"]\ntype = "folder"\npath = "x"\n', 2),
+        ('# first\n[watch . "a.b#c"] # more\ntype = "folder"\npath = "x"\n', 2),
+        ('\nwatch.garden.type = "folder"\nwatch.garden.paht = "x"\n', 3),
+    ],
+)
+def test_mistaken_and_odd_names_are_told_with_their_line(tmp_path: Path, text: str, line: int) -> None:
+    (problem,) = told(written(tmp_path, text))
+    assert problem.startswith(f"{line}: ")
+
+
+def test_a_mark_in_front_of_the_file_is_no_mistake(tmp_path: Path) -> None:
+    assert told(written(tmp_path, "\ufeff" + GOOD)) == []
+
+
+def test_paths_have_no_dots_whatever_way_the_file_was_named_by(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    written(tmp_path, GOOD)
+    settings = load(tmp_path / "sub" / ".." / "agent.toml")
+    made, _ = app.plan(settings)
+    assert settings.path == tmp_path / "agent.toml"
+    assert made.sources["garden"].watcher.roots == (tmp_path / "pictures",)
+
+
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="mediaagent init"):
         load(tmp_path / "agent.toml")

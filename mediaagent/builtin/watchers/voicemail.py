@@ -115,10 +115,9 @@ class Voicemail:
         default_factory=dict,
         check=boxes.complaint,
     )
-    caller_number: Numbers | None = option(
-        'how the caller\'s number is told: "show", "mask" (its last digits) or "hide" '
-        "(default: show in a private post, mask in others)",
-        default=None,
+    caller_number: Literal["auto", "show", "mask", "hide"] = option(
+        "how the caller's number is told: mask leaves its last digits; auto shows it in a private post, masks it in others",
+        default="auto",
     )
     access: Literal["public", "members", "private"] | None = option(
         "who may see the posts; unless it is private, numbers are masked", default=None
@@ -260,7 +259,7 @@ class Voicemail:
         }
 
     def _numbers(self, route: Route) -> Numbers:
-        if self.caller_number is not None:
+        if self.caller_number != "auto":
             return self.caller_number
         return "show" if (route.access or self.access or self.defaults.access) == "private" else "mask"
 

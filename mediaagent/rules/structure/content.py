@@ -21,7 +21,7 @@ class Content:
 
     def at(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset`; nothing at all from outside the file."""
-        if offset < 0 or offset >= self.size:
+        if offset < 0 or offset >= self.size or length <= 0:
             return b""
         return self.read(offset, min(length, self.size - offset))
 

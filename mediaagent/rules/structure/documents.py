@@ -12,8 +12,11 @@ __all__ = ["elf", "pdf", "root_of", "xml", "zip_archive"]
 
 _PARSED = 8 << 20  # bytes of XML that are parsed; of more only the ends are looked at
 _NAME = re.compile(rb"<([A-Za-z_:][\w:.\-\x80-\xff]*)")
-_NOT_YET = re.compile(rb"(?:\s|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\])?\s*>)*", re.DOTALL)
-_AFTER = re.compile(rb"(?:\s|\0|<\?[^>]*\?>|<!--(?:(?!-->).)*-->)*\Z", re.DOTALL)
+_MOST_SEGMENTS = 1 << 20  # a core has one for each mapping; Linux lets a process have 65,530 unless told otherwise
+#: Possessive (`*+`): a stranger's blanks must not be tried in every way to share them out.
+_NOT_YET = re.compile(rb"(?:\s|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*+(?:\[.*?\]\s*+)?>)*", re.DOTALL)
+_ALONE = re.compile(rb"<[^<>]*/>")
+_AFTER = ((b"-->", b"<!--"), (b"?>", b"<?"))  # what may stand behind the root: its end, its beginning
 
 
 def elf(file: Content) -> str:
@@ -29,8 +32,12 @@ def elf(file: Content) -> str:
         return missing
     if count == 0xFFFF and sections:  # PN_XNUM: the true number stands in section 0
         count = file.number(sections + (44 if wide else 28), 4, order)
+    if count < 0:
+        return missing
     if count and segment_size != (56 if wide else 32):
         return "the ELF file is damaged: its segments have an unknown size"
+    if count > _MOST_SEGMENTS:
+        return f"the ELF file is damaged: more than {_MOST_SEGMENTS} segments"
     table = file.at(segments, segment_size * count) if count else b""
     if len(table) < segment_size * count:
         return missing
@@ -49,14 +56,20 @@ def _segment_ends(table: bytes, wide: bool, order: Literal["little", "big"]) -> 
 
 def root_of(head: bytes) -> bytes:
     """The name of an XML document's root element, from its first bytes; b"" when it isn't there yet."""
-    head = head.removeprefix(b"\xef\xbb\xbf")
-    start = _NOT_YET.match(head)
-    match = _NAME.match(head, start.end() if start else 0)
+    match = _NAME.match(head, _start_of_root(head))
     return match[1] if match else b""
 
 
+def _start_of_root(head: bytes) -> int:
+    mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
+    start = _NOT_YET.match(head, mark)
+    return start.end() if start else mark
+
+
 def xml(file: Content) -> str:
-    """It parses (up to 8 MB); above that, the root's closing tag is at the end."""
+    """It parses (up to 8 MB); above that, or in an encoding that the parser does not know (Shift_JIS and others with
+    characters of several bytes), the root's closing tag is at the end: an inner element of the same name passes then.
+    """
     root = root_of(file.at(0, 65_536))
     if not root:
         return f"the XML has no root element yet: {file.size} bytes, {STILL}"
@@ -69,15 +82,27 @@ def xml(file: Content) -> str:
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         return f"the XML does not parse ({error}): damaged, {STILL}"
+    except (ValueError, LookupError):  # how pyexpat tells of an encoding that it can't read
+        return _xml_end(file, root)
     return ""
 
 
 def _xml_end(file: Content, root: bytes) -> str:
-    tail = file.tail(65_536)
-    end = _AFTER.search(tail)
-    body = tail[: end.start()] if end else tail
-    closed = re.search(rb"</" + re.escape(root) + rb"\s*>\Z", body)
+    body = _without_trailer(file.tail(65_536))
+    head = file.at(0, 65_536)
+    alone = _ALONE.match(head, _start_of_root(head))  # <root/>
+    closed = re.search(rb"</" + re.escape(root) + rb"\s*+>\Z", body[-1024:]) or (alone and body == head[: alone.end()])
     return "" if closed else f"the XML's root element is not closed: {file.size} bytes, {STILL}"
+
+
+def _without_trailer(tail: bytes) -> bytes:
+    """Without the blanks, comments and instructions that may follow the root."""
+    while True:
+        tail = tail.rstrip(b" \t\r\n\0")
+        start = next((tail.rfind(begin) for end, begin in _AFTER if tail.endswith(end)), -1)
+        if start < 0:
+            return tail
+        tail = tail[:start]
 
 
 def pdf(file: Content) -> str:

@@ -23,11 +23,15 @@ def mp4(file: Content) -> str:
 
 
 def heif(file: Content) -> str:
-    """Like `mp4`, for still pictures (HEIC, AVIF), whose index is called meta."""
+    """Like `mp4`, for still pictures (HEIC, AVIF), whose index is called meta (and moov, when there are many)."""
     boxes = _boxes(file)
     if isinstance(boxes, str):
         return boxes
-    return "" if {"meta", "mdat"} <= boxes else f"the picture has no index or no data: {file.size} bytes, {STILL}"
+    return (
+        ""
+        if "mdat" in boxes and boxes & {"meta", "moov"}
+        else f"the picture has no index or no data: {file.size} bytes, {STILL}"
+    )
 
 
 def _boxes(file: Content) -> set[str] | str:
@@ -54,7 +58,9 @@ def matroska(file: Content) -> str:
     A length that was never filled in belongs to a film in the making, a killed recorder or a live stream: not whole.
     """
     offset, segment = 0, False
-    while offset < file.size:
+    for _ in range(_MANY):
+        if offset >= file.size:
+            break
         head = file.at(offset, 12)
         wide = _vint_width(head[:1])
         size_wide = _vint_width(head[wide : wide + 1])
@@ -66,6 +72,8 @@ def matroska(file: Content) -> str:
             return "the film's length was never filled in: still recorded, or its recorder was killed"
         segment = segment or head[:wide] == b"\x18\x53\x80\x67"
         offset += wide + size_wide + length
+    if offset < file.size:
+        return f"the film is damaged: more than {_MANY} elements"
     if offset > file.size:
         return f"the film holds {file.size} of {offset} bytes, {STILL}"
     return "" if segment else f"the film has a header only: {file.size} bytes, {STILL}"

@@ -17,8 +17,10 @@ _MANY = 4096  # chunks or segments that are followed one by one
 _GIF_WALK = 32 << 20
 _JPEG_WALK = 256 << 20
 _CHUNK = 1 << 16
-#: In compressed data FF is followed by 00 (stuffed) or D0 to D7 (restart); everything else begins a segment or ends.
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
+#: In compressed data FF is followed by 00 (stuffed), D0 to D7 (restart) or FF (a fill byte); everything else begins a
+#: segment or ends.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+_MOST_SEGMENTS = 65_536  # behind the first scan; the most scans that a progressive picture needs are a few dozen
 
 
 def jpeg(file: Content) -> str:
@@ -38,22 +40,23 @@ def jpeg(file: Content) -> str:
 
 
 def _ends_inside(file: Content, offset: int) -> bool:
-    """The end marker stands somewhere behind the first scan, outside of any segment."""
-    last = min(file.size, offset + _JPEG_WALK)
-    while offset < last:
-        chunk = file.at(offset, _CHUNK)
-        found = _MARKER.search(chunk)
-        if found is None:
-            offset += max(len(chunk) - 1, 1)  # a marker may lie across the chunk's end
-            continue
-        offset += found.start()
-        marker = chunk[found.start() + 1]
-        if marker == 0xD9:
-            return True
-        if marker == 0xFF:  # a fill byte
-            offset += 1
-        else:
-            offset += 2 + max(file.number(offset + 2, 2, "big"), 2)
+    """The end marker stands somewhere behind the first scan, outside of any segment. Reads each byte once."""
+    last, segments = min(file.size, offset + _JPEG_WALK), 0
+    while offset < last and segments < _MOST_SEGMENTS:
+        chunk, at = file.at(offset, _CHUNK), 0
+        if len(chunk) < 2:
+            return False
+        while found := _MARKER.search(chunk, at):
+            if chunk[found.start() + 1] == 0xD9:
+                return True
+            length = chunk[found.end() : found.end() + 2]
+            if len(length) < 2:
+                length = file.at(offset + found.end(), 2)
+            at = found.end() + max(int.from_bytes(length, "big"), 2)
+            segments += 1
+            if segments >= _MOST_SEGMENTS:
+                return False
+        offset += max(at, len(chunk) - 1)  # a marker may lie across the chunk's end
     return False
 
 
@@ -158,9 +161,14 @@ def tiff(file: Content) -> str:
     """Every directory, strip and tile lies inside the file (TIFF 6.0, section 2)."""
     order = "little" if file.at(0, 2) == b"II" else "big"
     missing = f"the TIFF points behind its end: {file.size} bytes, {STILL}"
-    offset = file.number(4, 4, order)
+    offset, seen = file.number(4, 4, order), set[int]()
     for _ in range(64):
+        if offset in seen:
+            return "the TIFF is damaged: its directories go round in a circle"
+        seen.add(offset)
         count = file.number(offset, 2, order)
+        if count > _MANY:
+            return f"the TIFF is damaged: a directory of more than {_MANY} entries"
         table = file.at(offset + 2, max(count, 0) * 12 + 4)
         if offset < 8 or count < 1 or len(table) < count * 12 + 4:
             return missing
@@ -173,10 +181,10 @@ def tiff(file: Content) -> str:
 
 
 def _tiff_ends(file: Content, table: bytes, order: str) -> Iterator[int]:
-    arrays = {}
+    arrays: dict[int, list[int]] = {}
     for start in range(0, len(table) - 4, 12):
         tag, kind, count = struct.unpack_from(("<" if order == "little" else ">") + "HHI", table, start)
-        if kind in _WIDTHS and any(tag in pair for pair in _STARTS_AND_LENGTHS):
+        if kind in _WIDTHS and tag not in arrays and any(tag in pair for pair in _STARTS_AND_LENGTHS):
             arrays[tag] = _tiff_array(file, table[start + 8 : start + 12], _WIDTHS[kind], min(count, 65_536), order)
     for starts, lengths in _STARTS_AND_LENGTHS:
         yield from (a + b for a, b in zip(arrays.get(starts, ()), arrays.get(lengths, ()), strict=False))

@@ -8,6 +8,7 @@ __all__ = ["flac", "gsm", "mp3", "ogg", "riff"]
 
 _OGG_PAGE = 65_307  # bytes of the longest page, RFC 3533
 _GSM_FRAME = 33
+_MANY = 65_536  # chunks or blocks that are followed one by one
 
 
 def riff(file: Content) -> str:
@@ -16,7 +17,9 @@ def riff(file: Content) -> str:
     A recorder writes its header first, with lengths of nought, and fills them in at the end.
     """
     offset, pad = 0, 0
-    while offset < file.size:
+    for _ in range(_MANY):
+        if offset >= file.size:
+            break
         head = file.at(offset, 12)
         length = int.from_bytes(head[4:8], "little")
         if len(head) < 12 or length < 4 or (offset and head[:4] != b"RIFF"):
@@ -32,7 +35,10 @@ def _riff_data(file: Content) -> str:
     if file.at(8, 4) != b"WAVE":
         return ""
     offset = 12
-    while (head := file.at(offset, 8)) and len(head) == 8:
+    for _ in range(_MANY):
+        head = file.at(offset, 8)
+        if len(head) < 8:
+            break
         length = int.from_bytes(head[4:], "little")
         if offset + 8 + length > file.size:
             return f"the sound's data ends too early: {file.size} bytes, {STILL}"
@@ -77,13 +83,17 @@ def mp3(file: Content) -> str:
 def flac(file: Content) -> str:
     """The metadata blocks fit in and sound follows (RFC 9639, section 8). How much of it, nothing tells."""
     offset, last = 4, False
-    while not last:
+    for _ in range(_MANY):
+        if last:
+            break
         head = file.at(offset, 4)
         if len(head) < 4:
             return f"the FLAC ends in its header: {file.size} bytes, {STILL}"
         last = bool(head[0] & 0x80)
         offset += 4 + int.from_bytes(head[1:], "big")
-    return "" if file.at(offset, 2)[:1] == b"\xff" else f"the FLAC holds no sound yet: {file.size} bytes, {STILL}"
+    return (
+        "" if last and file.at(offset, 2)[:1] == b"\xff" else f"the FLAC holds no sound yet: {file.size} bytes, {STILL}"
+    )
 
 
 def gsm(file: Content) -> str:

@@ -136,8 +136,7 @@ class Known:
         try:
             self._reveal()
         except Deferred as unreadable:
-            todo = "on the site: Settings, then the API or Tools page; write the key into that place"
-            yield Problem(where="key", what=str(unreadable), todo=todo)
+            yield Problem(where="key", what=str(unreadable), todo=checks.key_todo(self.key))
             return
         yield from checks.site_problems(self._connect, self.site, self.user)
 

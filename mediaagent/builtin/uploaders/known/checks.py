@@ -11,7 +11,7 @@ from mediaagent.api import Deferred, Problem, Secret
 from mediaagent.builtin.uploaders.known.answers import Answer
 from mediaagent.builtin.uploaders.known.client import Client
 
-__all__ = ["key_problems", "site_problems"]
+__all__ = ["key_problems", "key_todo", "site_problems"]
 
 
 def key_problems(key: Secret) -> Iterator[Problem]:
@@ -20,13 +20,32 @@ def key_problems(key: Secret) -> Iterator[Problem]:
         todo = 'put it into a file that only the agent may read, and write key = "file:PATH"'
         yield Problem(where="key", what="the key itself stands in the settings", todo=todo, severity="warning")
     if key.reference.startswith("file:"):
-        path = key.base / Path(key.reference.removeprefix("file:")).expanduser()
+        path = _file(key)
         try:
             mode = path.stat().st_mode
         except OSError:
             return  # told when it is read
-        if mode & stat.S_IROTH:
+        if mode & stat.S_IROTH and not stat.S_ISDIR(mode):
             yield Problem(where="key", what=f"everybody can read {path}", todo=f"chmod 600 {path}", severity="warning")
+
+
+def key_todo(key: Secret) -> str:
+    """What to do about a key that can't be read."""
+    scheme, _, name = key.reference.partition(":")
+    if scheme == "env":
+        return f"set {name} for the agent to {_SHOWN}"
+    if scheme == "credential":
+        return f"give the agent's service the credential {name} (LoadCredential={name}:FILE), with {_SHOWN}"
+    if scheme == "file" and _file(key).is_dir():
+        return f'that is a folder: name the file in it, key = "file:{name.rstrip("/")}/NAME", with {_SHOWN}'
+    return f"write into that place {_SHOWN}"
+
+
+_SHOWN = "the API key; it stands in the site's settings, signed in as this user, on the page that shows the API key"
+
+
+def _file(key: Secret) -> Path:
+    return key.base / Path(key.reference.removeprefix("file:")).expanduser()
 
 
 def site_problems(connect: Callable[[], AbstractContextManager[Client]], site: str, user: str) -> Iterator[Problem]:
@@ -53,7 +72,7 @@ def _judge(answer: Answer, site: str, user: str, plugin: str, severity: str) -> 
         todo = "write the address that your browser shows on the site's home page, with https and www as there"
     elif answer.status == 403:
         where, what = "user, key", f'{site} does not accept the user "{user}" with this key'
-        todo = "copy both again: on the site, signed in as that user, Settings, then the API or Tools page"
+        todo = "copy both again: in the site's settings, signed in as that user, on the page that shows the API key"
     elif answer.status == 404:
         what = f"{site} does not know {plugin.lower()} posts: its {plugin} plug-in is off, or it is no Known"
         todo = f"on the site, signed in as administrator: Site configuration, Plugins, switch {plugin} on"

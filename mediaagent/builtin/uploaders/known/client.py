@@ -7,6 +7,7 @@ has dropped it (a reset that would look like a lost reply), and a renewed key is
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
@@ -100,7 +101,7 @@ def _words(error: Exception, host: str, seconds: float) -> str:
     if isinstance(error, ShortFileError):
         return text
     if isinstance(error, requests.exceptions.SSLError):
-        return "no secure connection: " + (text.rpartition("SSLError(")[2] or text)
+        return f"no secure connection: {_tls_words(text)}"
     if isinstance(error, requests.exceptions.ProxyError):
         return "the proxy could not be used"
     if isinstance(error, requests.exceptions.ConnectTimeout):
@@ -113,6 +114,34 @@ def _words(error: Exception, host: str, seconds: float) -> str:
     return "the connection broke"
 
 
+def _tls_words(text: str) -> str:
+    """What OpenSSL said, wrapped in brackets by three libraries, in words."""
+    for mark, words in _TLS_CAUSES.items():
+        if mark in text:
+            return words
+    found = re.search(r"\[SSL[^\]]*\] ([^()\[\]]+)", text)
+    return found[1].strip(" '.") if found else "the two sides did not agree"
+
+
+_NO_TLS = "this port does not speak TLS: is it http?"
+_UNTRUSTED = "the site's certificate is signed by nobody that this machine trusts"
+_OTHER_NAME = "the site's certificate is for another name: is `site` its real address?"
+_OTHER_TLS = "the site wants another kind of TLS than this machine has"
+_TLS_CAUSES = {
+    "WRONG_VERSION_NUMBER": _NO_TLS,
+    "RECORD_LAYER_FAILURE": _NO_TLS,
+    "HTTP_REQUEST": _NO_TLS,
+    "certificate has expired": "the site's certificate has expired",
+    "certificate is not yet valid": "the site's certificate is not valid yet: is this machine's clock right?",
+    "self-signed certificate": f"{_UNTRUSTED}; if it is your own, name its file in REQUESTS_CA_BUNDLE",
+    "self signed certificate": f"{_UNTRUSTED}; if it is your own, name its file in REQUESTS_CA_BUNDLE",
+    "unable to get local issuer": f"{_UNTRUSTED}: its chain, or the list of authorities here, lacks a part",
+    "ertificate is not valid for": _OTHER_NAME,
+    "doesn't match": _OTHER_NAME,
+    "UNEXPECTED_EOF": "the other side broke off while it was made",
+    "HANDSHAKE_FAILURE": _OTHER_TLS,
+    "UNSUPPORTED_PROTOCOL": _OTHER_TLS,
+}
 _CAUSES = {
     "NameResolutionError": 'there is no host "{host}", or the name service is out of reach',
     "Connection refused": "connection refused: nothing answers there",

@@ -1,0 +1,95 @@
+"""What the user who runs this may not read or write, and should."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mediaagent.cli.looking import made_up
+from mediaagent.model import Ignored, Problem, printable
+
+if TYPE_CHECKING:
+    from mediaagent.app import Plan
+    from mediaagent.journey.plan import Source
+
+__all__ = ["closed_to_us", "memory", "user"]
+
+#: So many names below a watched folder are looked at; a camera's folder has less, and an archive needs not wait.
+_MOST = 50_000
+_SHOWN = 3
+
+
+def user() -> str:
+    """Who runs this, by name where there is one."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid {os.geteuid()}"
+
+
+def closed_to_us(made: Plan) -> Iterator[Problem]:
+    """Folders and files inside of watched folders that can't be read: their pictures would never be posted."""
+    for name, source in made.sources.items():
+        for root in source.watcher.roots:
+            closed = [path for path in islice(_below(root, source), _MOST) if path]
+            if closed and os.access(root, os.R_OK | os.X_OK):  # of the root itself is told elsewhere
+                yield _closed(f"watch.{name}", root, sorted(closed))
+
+
+def _closed(where: str, root: Path, closed: list[str]) -> Problem:
+    shown = ", ".join(map(printable, closed[:_SHOWN]))
+    more = f" and {len(closed) - _SHOWN} more" if len(closed) > _SHOWN else ""
+    return Problem(
+        where=where,
+        what=f"{len(closed)} inside of {printable(root)} can't be read by this user ({user()}): {shown}{more}",
+        todo=f"give the right to read, for new ones too: setfacl -R -m u:{user()}:rX,d:u:{user()}:rX {printable(root)}",
+        severity="warning",
+    )
+
+
+def _below(root: Path, source: Source) -> Iterator[str]:
+    """One for each name below the root: "", or its path when it can't be read. Links are not followed."""
+    folders = [os.fspath(root)]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    inside = entry.is_dir(follow_symlinks=False)
+                    if inside and os.access(entry.path, os.R_OK | os.X_OK):
+                        folders.append(entry.path)
+                    yield entry.path if _is_closed(entry, inside, source) else ""
+        except OSError:
+            continue  # gone meanwhile, or the root itself
+
+
+def _is_closed(entry: os.DirEntry[str], folder: bool, source: Source) -> bool:
+    if folder:
+        return not os.access(entry.path, os.R_OK | os.X_OK)
+    if not entry.is_file(follow_symlinks=False) or os.access(entry.path, os.R_OK):
+        return False
+    try:
+        return not isinstance(source.watcher.claim(made_up(Path(entry.path))), Ignored)
+    except Exception:  # a plug-in's turn
+        return True
+
+
+def memory(state: Path) -> Iterator[Problem]:
+    """What of the agent's own files this user could not write: the agent would stop at the first thing to note."""
+    if not os.access(state, os.W_OK):  # told as such
+        return
+    spool = state / "spool"
+    files = [state / name for name in ("agent.lock", "agent.json", "outbox.db", "outbox.db-wal", "outbox.db-shm")]
+    for path in (*files, spool, *(spool / name for name in ("parts", "events", "tmp"))):
+        if path.exists() and os.access(path, os.R_OK) and not os.access(path, os.W_OK):
+            owner = path.stat().st_uid == os.geteuid()
+            yield Problem(
+                where="agent.state",
+                what=f"{printable(path)} can't be written by this user ({user()})",
+                todo=f"chmod u+w {printable(path)}; is its disk mounted read-only?"
+                if owner
+                else f"run this as the user that the agent runs as, or: chown -R {user()} {printable(state)}",
+            )

@@ -116,7 +116,7 @@ class Voicemail:
         check=boxes.complaint,
     )
     caller_number: Literal["auto", "show", "mask", "hide"] = option(
-        "how the caller's number is told: mask leaves its last digits; auto shows it in a private post, masks it in others",
+        "how the caller's number is told; mask leaves its last digits, auto shows it in private posts and masks it in others",
         default="auto",
     )
     access: Literal["public", "members", "private"] | None = option(

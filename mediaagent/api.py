@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mediaagent.errors import Deferred, Discarded, Rejected, TooLarge
+from mediaagent.errors import Deferred, Discarded, Incomplete, Rejected, TooLarge
 from mediaagent.model import (
     Absent,
     Claim,
@@ -20,6 +20,7 @@ from mediaagent.model import (
     Pre,
     Problem,
     Receipt,
+    Route,
     SeenFile,
     Sighting,
     Text,
@@ -27,7 +28,17 @@ from mediaagent.model import (
     printable,
 )
 from mediaagent.options import ByteSize, Secret, option, plugin
-from mediaagent.ports import Enricher, FindsPosts, Progress, RevisesPosts, SelfChecks, Uploader, Watcher
+from mediaagent.ports import (
+    Enricher,
+    FindsPosts,
+    Progress,
+    ReadsContent,
+    RevisesPosts,
+    RoutesEvents,
+    SelfChecks,
+    Uploader,
+    Watcher,
+)
 
 __all__ = [
     "Absent",
@@ -42,6 +53,7 @@ __all__ = [
     "FindsPosts",
     "Found",
     "Ignored",
+    "Incomplete",
     "Link",
     "Part",
     "Post",
@@ -49,9 +61,12 @@ __all__ = [
     "Pre",
     "Problem",
     "Progress",
+    "ReadsContent",
     "Receipt",
     "Rejected",
     "RevisesPosts",
+    "Route",
+    "RoutesEvents",
     "Secret",
     "SeenFile",
     "SelfChecks",

@@ -19,9 +19,9 @@ from mediaagent.journey.prepare import Preparing
 from mediaagent.journey.secure import Securing
 from mediaagent.journey.watch import Watching
 from mediaagent.lookout.marks import Marks
-from mediaagent.model import Defaults, Problem, SeenFile, Verdict, printable
-from mediaagent.options import Secret, build, options_of, to_table
-from mediaagent.ports import Lookout, SelfChecks
+from mediaagent.model import Defaults, Problem, Route, SeenFile, Verdict, printable
+from mediaagent.options import Secret, build, did_you_mean, options_of, to_table
+from mediaagent.ports import Lookout, ReadsContent, RoutesEvents, SelfChecks
 from mediaagent.rules import caption
 from mediaagent.settings import Settings, SourceSettings, Table, TargetSettings
 from mediaagent.store import proof
@@ -160,8 +160,9 @@ def _source(
     except PluginError as error:
         problems.append(Problem(where=f"{where}.type", what=str(error)))
         return None
-    if common.timezone is not None and "timezone" in {each.name for each in options_of(cls)}:
-        own["timezone"] = str(common.timezone)  # a common key that the watcher wants to know too
+    for key in {"timezone", "access"} & {each.name for each in options_of(cls)}:
+        if getattr(common, key) is not None:
+            own[key] = str(getattr(common, key))  # a common key that the watcher wants to know too
     watcher: Any = _make("watcher", where, common.type, own, settings, problems)
     defaults: Defaults = getattr(cls, "defaults", _BARE)
     source = Source(
@@ -177,8 +178,12 @@ def _source(
         existing=common.existing,
         give_up=common.give_up,
         reopen=defaults.reopen,
+        reader=(common.type, to_table(watcher)) if isinstance(watcher, ReadsContent) else None,
     )
     problems += _template_problems(where, source, defaults)
+    if isinstance(watcher, RoutesEvents):
+        for place, route in watcher.routes().items():
+            problems += _route_problems(f"{where}.{place}", route, defaults, targets)
     return source if watcher is not None else None
 
 
@@ -208,8 +213,16 @@ def _steps(
     return tuple(steps)
 
 
-def _template_problems(where: str, source: Source, defaults: Defaults) -> list[Problem]:
-    templates = [("title", source.title), ("body", source.body), *(("tags", tag) for tag in source.tags)]
+def _route_problems(where: str, route: Route, defaults: Defaults, targets: tuple[str, ...]) -> list[Problem]:
+    unknown = [target for target in route.to or () if target not in targets]
+    return [
+        Problem(where=f"{where}.to", what=f"there is no [upload.{target}]", todo=did_you_mean(target, targets))
+        for target in unknown
+    ] + _template_problems(where, route, defaults)
+
+
+def _template_problems(where: str, said: Source | Route, defaults: Defaults) -> list[Problem]:
+    templates = [("title", said.title or ""), ("body", said.body or ""), *(("tags", tag) for tag in said.tags or ())]
     todo = "a name in a template is a fact of the event; `mediaagent plugins TYPE` lists them"
     return [
         Problem(where=f"{where}.{field}", what=mistake, todo=todo)
@@ -279,6 +292,7 @@ class Agent:
     plan: Plan
     state: StateFolder
     lookout: Lookout
+    reading: Any  # a workbench of its own, for what the watching thread reads: enrichers may take minutes
     workbench: Any
     watching: Watching
     preparing: Preparing
@@ -307,6 +321,7 @@ class Agent:
 
     def close(self) -> None:
         self.lookout.close()
+        self.reading.close()
         self.workbench.close()
         self.state.close()
 
@@ -322,10 +337,10 @@ def make_agent(settings: Settings, log: Any = None) -> Agent:
     state = StateFolder(settings.agent.state, settings.agent.spool_limit, clock.now)
     if state.lost:
         log.warning("memory was lost and made again from the spool", detail=state.lost)
-    lookout, workbench = make_lookout(settings.agent.lookout, clock), make_workbench()
+    lookout, reading, workbench = make_lookout(settings.agent.lookout, clock), make_workbench(), make_workbench()
     private = _private_files(settings, made.uploaders)
     chapters = {
-        name: Securing(source, lookout, state.ledger, state.spool, workbench, clock, log, Marks(), private=private)
+        name: Securing(source, lookout, state.ledger, state.spool, reading, clock, log, Marks(), private=private)
         for name, source in made.sources.items()
     }
     watching = Watching(
@@ -352,7 +367,7 @@ def make_agent(settings: Settings, log: Any = None) -> Agent:
     ]
     preparing = Preparing(made.sources, state.outbox, state.spool, workbench, clock, log)
     housekeeping = Housekeeping(state.database, state.spool, state.ledger, clock.now)
-    return Agent(made, state, lookout, workbench, watching, preparing, lanes, housekeeping, clock)
+    return Agent(made, state, lookout, reading, workbench, watching, preparing, lanes, housekeeping, clock)
 
 
 def state_database(settings: Settings) -> Path:

@@ -130,6 +130,7 @@ class Service:
         while not self._stopping.is_set():
             try:
                 wait = self._round()
+                self._agent.reading.rest()
                 if time.monotonic() >= tidy_at:
                     self._agent.housekeeping.tidy()
                     tidy_at = time.monotonic() + _TIDY_EVERY

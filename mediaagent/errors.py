@@ -12,9 +12,10 @@
     │   ├── Rejected               never like this: a dead letter, with the far side's reason
     │   ├── TooLarge(limit)        again with fewer bytes
     │   └── Discarded              this event is not to be posted, and why
-    └── Unsecured                  the spool could not take a file
+    └── Unsecured                  a file could not be taken
         ├── Changed                it is not (any more) what was seen: look again
         ├── Gone                   it is not there any more
+        ├── Incomplete             its content tells that it is not whole (yet)
         ├── Refused                it must not be read (a link, a pipe, a stranger's file)
         ├── Unreadable             the system refused to open or read it
         └── SpoolFull              no room by `spool_limit` or on the disk: wait
@@ -35,6 +36,7 @@ __all__ = [
     "Deferred",
     "Discarded",
     "Gone",
+    "Incomplete",
     "MediaAgentError",
     "NoRoom",
     "Outcome",
@@ -116,7 +118,7 @@ class Discarded(Outcome):
 
 
 class Unsecured(MediaAgentError):
-    """The spool could not take a file."""
+    """A file could not be taken."""
 
 
 class Changed(Unsecured):
@@ -125,6 +127,17 @@ class Changed(Unsecured):
 
 class Gone(Unsecured):
     """It is not there any more."""
+
+
+class Incomplete(Unsecured):
+    """Its content tells that it is not whole: look again when it changes.
+
+    `again`: look again when it has not changed for so long, too; what seemed odd may be all there will be.
+    """
+
+    def __init__(self, reason: str, *, again: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.again = again
 
 
 class Refused(Unsecured):

@@ -34,6 +34,7 @@ __all__ = [
     "Pre",
     "Problem",
     "Receipt",
+    "Route",
     "SeenFile",
     "Sighting",
     "Text",
@@ -105,7 +106,11 @@ class Claim:
     """What a watcher wants of a seen file."""
 
     role: str  # of this file in the event: "picture", "movie", "audio", …
-    companions: Mapping[str, Path] = field(default_factory=dict)  # role -> path: taken in one hand, all must be there
+    companions: Mapping[str, Path | tuple[Path, ...]] = field(default_factory=dict)  # role -> path, or several of
+    #                     which the first that is there counts: taken in one hand, all roles must be there
+    shown: str = ""  # the companion's role that people will see, when it is not the file itself
+    series: str = ""  # a pattern of names in this folder that the producer renumbers, each file after its companions:
+    #                     while one lacks a companion, names tell nothing of what belongs together
     quiet: timedelta = timedelta(seconds=1)  # this long without a change counts as finished
     secure: bool = True  # False: only noted as a fact (a movie that isn't posted); never opened or copied
     done: Path | None = None  # finished only when this marker file exists
@@ -113,6 +118,11 @@ class Claim:
     #                     identity is never taken for a rename
     wants: tuple[str, ...] = ()  # facts to be read from the content, in the workbench: "taken_at"
     facts: Facts = field(default_factory=dict)  # what the name tells
+
+    @property
+    def hand(self) -> Mapping[str, tuple[Path, ...]]:
+        """The companions by role, each with its alternatives."""
+        return {role: path if isinstance(path, tuple) else (path,) for role, path in self.companions.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +161,7 @@ class Part:
     role: str
     path: Path  # where the producer had it
     name: str  # printable path below the watched root, with "/"
-    files: Mapping[str, Path]  # role -> our copy; empty when it was only noted
+    files: Mapping[str, Path]  # role -> our copy, of companions too; empty when it was only noted
     sha256: str  # of the main file's content; "" when only noted
     size: int
     media_type: str
@@ -165,8 +175,19 @@ class Part:
 
     @property
     def file(self) -> Path:
-        """Our copy of the main file."""
+        """Our copy of the file that people will see."""
         return self.files[self.role]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where one event goes, and as what, where that differs from its source's; None: as the source says."""
+
+    to: tuple[str, ...] | None = None  # names of targets
+    title: str | None = None
+    body: str | None = None
+    tags: tuple[str, ...] | None = None
+    access: Literal["public", "members", "private"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +201,11 @@ class Sighting:
     facts: Facts = field(default_factory=dict)
     growing_until: datetime | None = None  # ask again then; None: it is whole
     nothing: str = ""  # whole, but there is nothing to post: why ("no picture")
+    spare: tuple[
+        Part, ...
+    ] = ()  # the same again (a copy, a forwarded one): theirs is the event, but they change nothing
+    once: bool = False  # it never grows: what comes to its key when it is an event already is spare
+    route: Route = Route()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +219,8 @@ class Event:
     happened_at: datetime
     facts: Facts
     revision: int  # counts how often it grew, from 1
-    parts: tuple[Part, ...]
+    parts: tuple[Part, ...]  # without spare ones
+    route: Route = Route()
 
 
 # The blocks of a post's body are tagged, so that JSON tells them apart (dataclasses can't be).

@@ -26,6 +26,7 @@ from mediaagent.model import (
     Post,
     Problem,
     Receipt,
+    Route,
     SeenFile,
     Sighting,
     Verdict,
@@ -41,7 +42,9 @@ __all__ = [
     "Marks",
     "Outbox",
     "Progress",
+    "ReadsContent",
     "RevisesPosts",
+    "RoutesEvents",
     "SelfChecks",
     "Spool",
     "Uploader",
@@ -71,6 +74,25 @@ class Watcher(Protocol):
         `parts` are those of no closed event, plus those of lately closed ones (`event_key` tells which: a sighting that
         holds any of those keeps that key). Every open part must be in exactly one sighting.
         """
+
+
+@runtime_checkable
+class ReadsContent(Protocol):
+    """A watcher whose facts stand in the content of its files."""
+
+    def read(self, files: Mapping[str, Path], quiet: timedelta) -> Facts:
+        """What our copies of a claim's files tell, by role; `quiet`: how long they have not changed.
+
+        Pure, and called in the workbench's child process. Raises Incomplete where they are not whole: they are let go,
+        and the originals wait on."""
+
+
+@runtime_checkable
+class RoutesEvents(Protocol):
+    """A watcher whose events don't all go the same way."""
+
+    def routes(self) -> Mapping[str, Route]:
+        """Every route that its sightings may have, by where it stands in the settings ("mailboxes.1234")."""
 
 
 class Enricher(Protocol):
@@ -172,13 +194,15 @@ class Spool(Protocol):
         """Whether the content is whole, opened safely below `root`. Raises Unsecured."""
 
     def secure(self, source: str, root: Path, file: SeenFile, claim: Claim, verdict: Verdict) -> Part:
-        """Copies the claim's files in one hand; safe only after `settle`. Raises Unsecured."""
+        """Copies the claim's files in one hand; safe only after `settle`. Raises Unsecured.
+
+        Of alternative companions the first is meant: whoever has proven them has chosen."""
 
     def settle(self, parts: Sequence[Part]) -> None:
         """Makes copies durable, many at once; their files are readable from then on. Raises Unsecured."""
 
-    def amend(self, part: Part) -> None:
-        """Writes a part's facts anew beside its copy."""
+    def amend(self, parts: Sequence[Part]) -> None:
+        """Writes the facts of parts anew beside their copies."""
 
     def folder(self, event_id: int, revision: int) -> Path:
         """An empty folder for what is made of an event (left-overs of a killed try are removed)."""
@@ -198,6 +222,9 @@ class Workbench(Protocol):
 
     def facts(self, file: Path, wants: Sequence[str]) -> Facts:
         """Facts of a file's content; those that can't be told are left out."""
+
+    def read(self, watcher: str, options: Mapping[str, Any], files: Mapping[str, Path], quiet: timedelta) -> Facts:
+        """What a watcher (type, options) that ReadsContent finds in these files. Raises Incomplete, or Deferred."""
 
     def prepare(
         self, post: Post, event: Event, steps: Sequence[tuple[str, Mapping[str, Any]]], folder: Path
@@ -222,7 +249,9 @@ class Ledger(Protocol):
         """Every file that needs no second look."""
 
     def recall(self, source: str, file: SeenFile) -> str:
-        """What is known of this file, perhaps under an earlier name; "" when it is new."""
+        """What is known of this file, perhaps under an earlier name; "" when it is new.
+
+        A new name is written down with the next `note` or `keep`."""
 
     def note(self, source: str, notes: Iterable[FileNote]) -> None:
         """Files that are not taken, and why."""
@@ -247,7 +276,7 @@ class Outbox(Protocol):
         """A whole sighting becomes an event with a delivery to each target, or revises the one with its key.
 
         Returns what was done with each, in a word: "new", "revised", "joined" (nothing that people would see),
-        "late" (it can't be shown any more), "nothing"."""
+        "late" (it can't be shown any more), "spare" (the same again), "nothing"."""
 
     def unprepared(self) -> Event | None:
         """The event that has waited longest for its post to be prepared."""

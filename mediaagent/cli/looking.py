@@ -108,7 +108,8 @@ class Looking:
 
         if not claim.secure:
             return Look(file=file, fate="note", reason="a fact of its event, not posted", role=claim.role, claim=claim)
-        missing = [path for path in (*claim.companions.values(), claim.done) if path and not self._lookout.look(path)]
+        wanted = [*claim.hand.values(), *([(claim.done,)] if claim.done else [])]
+        missing = [paths[0] for paths in wanted if not any(map(self._lookout.look, paths))]
         try:
             verdict = app.prove(root, file)
         except Unsecured as error:

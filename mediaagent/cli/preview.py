@@ -6,7 +6,8 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import click
 from mediaagent.cli import output, stories
 from mediaagent.cli.home import Home, places
 from mediaagent.errors import ConfigError, Discarded, Unsecured
-from mediaagent.model import Claim, Event, Part, Post, Problem, SeenFile, Sighting
+from mediaagent.model import Claim, Event, Part, Post, Problem, Route, SeenFile, Sighting
 from mediaagent.options import did_you_mean
 
 if TYPE_CHECKING:
@@ -35,11 +36,11 @@ def command(home: Home, files: tuple[Path, ...], source: str, out: Path | None, 
     chosen = _source(home, source)
     home.log()
     notes: list[str] = []
-    event = _event(chosen, _parts(chosen, files, notes), notes)
     with ExitStack() as stack:
-        folder = _folder(out) if out else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mediaagent-")))
         bench = app.make_workbench()
         stack.callback(bench.close)
+        event = _event(chosen, _parts(chosen, files, notes, bench), notes)
+        folder = _folder(out) if out else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mediaagent-")))
         try:
             with output.progress("preparing"):
                 post, more = bench.prepare(compose(event, chosen), event, chosen.steps, folder)
@@ -90,18 +91,41 @@ def _folder(out: Path) -> Path:
 # --- files -> event ---------------------------------------------------------------------------------------------------
 
 
-def _parts(source: Source, files: tuple[Path, ...], notes: list[str]) -> list[Part]:
+def _parts(source: Source, files: tuple[Path, ...], notes: list[str], bench: Any) -> list[Part]:
     """Each file as a part, where it is whole. Raises ConfigError with every file that can't be used."""
     problems: list[Problem] = []
     parts = []
     for number, path in enumerate(dict.fromkeys(Path(os.path.abspath(each)) for each in files)):  # noqa: PTH100
         try:
-            parts.append(_part(source, path, number, notes))
+            parts.append(_read(source, _part(source, path, number, notes), bench))
         except (Unsecured, ValueError) as error:
             problems.append(Problem(where=output.printable(path), what=str(error)))
     if problems:
         raise ConfigError(problems)
     return parts
+
+
+def _read(source: Source, part: Part, bench: Any) -> Part:
+    """With its companions, and with what its watcher reads in them. Raises Unsecured."""
+    from mediaagent import app
+    from mediaagent.clock import SystemClock
+
+    file = app.make_lookout("walk", SystemClock()).look(part.path)
+    claim = source.watcher.claim(file) if file else None
+    if source.reader is None or not isinstance(claim, Claim):
+        return part
+    files = {claim.role: part.path}
+    for role, paths in claim.hand.items():
+        found = next((path for path in paths if path.is_file()), None)
+        if found is None:
+            raise ValueError(f"{' or '.join(path.name for path in paths)} is not there")
+        files[role] = found
+    facts = {**part.facts, **bench.read(*source.reader, files, timedelta(days=1))}
+    shown = claim.shown or claim.role
+    name = part.name.removesuffix(part.path.name) + output.printable(files[shown].name)
+    seen = app.make_lookout("walk", SystemClock()).look(files[shown])
+    media_type = app.prove(files[shown].parent, seen).media_type if seen else part.media_type
+    return replace(part, files=files, facts=facts, role=shown, name=name, media_type=media_type)
 
 
 def _part(source: Source, path: Path, number: int, notes: list[str]) -> Part:
@@ -138,8 +162,6 @@ def _part(source: Source, path: Path, number: int, notes: list[str]) -> Part:
 
 def _claim(source: Source, file: SeenFile, notes: list[str]) -> tuple[str, Claim | None]:
     """The file's name below the watched folder, as if it lay there, and what the watcher says of it."""
-    from dataclasses import replace
-
     root = source.watcher.roots[0]
     path = file.path if file.path.is_relative_to(root) else root / file.path.name
     name = output.printable(path.relative_to(root).as_posix())
@@ -162,6 +184,7 @@ def _event(source: Source, parts: list[Part], notes: list[str]) -> Event:
         kind=first.kind if first else "preview",
         happened_at=min((each.happened_at for each in sightings), default=parts[0].modified_at),
         facts=_facts(source, first),
+        route=first.route if first else Route(),
         revision=1,
         parts=tuple(parts),
     )

@@ -32,7 +32,7 @@ def gather(
     whole = []
     for sighting in sightings:
         until = sighting.growing_until
-        if len(sightings) > 1 and any(part.id == interrupted_at for part in sighting.parts):
+        if len(sightings) > 1 and any(part.id == interrupted_at for part in (*sighting.parts, *sighting.spare)):
             until = now + _PAUSE
         if until is not None and until > now:
             again = min(again or until, until)
@@ -49,4 +49,5 @@ def gather(
 
 def _tell(log: Log, source: Source, sighting: Sighting, outcome: str) -> None:
     reason = {"reason": sighting.nothing} if sighting.nothing else {}
-    log.info(f"event {outcome}", source=source.name, key=sighting.key, parts=len(sighting.parts), **reason)
+    count = len(sighting.parts) + len(sighting.spare)
+    log.info(f"event {outcome}", source=source.name, key=sighting.key, parts=count, **reason)

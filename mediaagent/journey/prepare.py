@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import PurePath
-from typing import Literal
+from typing import Literal, TypeVar
 
 from mediaagent.errors import Deferred, Discarded
 from mediaagent.journey.plan import Log, Source
@@ -14,6 +14,8 @@ from mediaagent.ports import Clock, Outbox, Spool, Workbench
 from mediaagent.rules import caption
 
 __all__ = ["Preparing", "compose"]
+
+_T = TypeVar("_T")
 
 #: Preparing that failed is tried again after so long, and after so many times only when the owner asks.
 _RETRY = (timedelta(seconds=10), timedelta(minutes=2), timedelta(minutes=15))
@@ -79,20 +81,26 @@ class Preparing:
 def compose(event: Event, source: Source) -> Post:
     """The post as its captions and parts give it, before any enricher."""
     names = caption.names_for(event, source.zone)
-    body = caption.render(source.body, names)
+    route = event.route
+    body = caption.render(_given(route.body, source.body), names)
+    tags = _given(route.tags, source.tags)
     parts = _outgoing(event.parts)
     return Post(
         kind=_kind(parts),
-        title=" ".join(caption.render(source.title, names).split()),
+        title=" ".join(caption.render(_given(route.title, source.title), names).split()),
         body=(Text(body),) if body else (),
-        tags=tuple(filter(None, (caption.tag_of(caption.render(tag, names)) for tag in source.tags))),
-        access=source.access,
+        tags=tuple(filter(None, (caption.tag_of(caption.render(tag, names)) for tag in tags))),
+        access=_given(route.access, source.access),
         happened_at=event.happened_at,
         parts=parts,
         source=event.source,
         key=event.key,
         revision=event.revision,
     )
+
+
+def _given(value: _T | None, default: _T) -> _T:
+    return default if value is None else value
 
 
 def _outgoing(parts: tuple[Part, ...]) -> tuple[PostPart, ...]:

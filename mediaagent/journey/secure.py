@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from mediaagent.errors import Changed, Gone, Refused, SpoolFull, Unreadable, Unsecured
+from mediaagent.errors import Changed, Deferred, Gone, Incomplete, Refused, SpoolFull, Unreadable, Unsecured
 from mediaagent.journey.plan import Log, Source
-from mediaagent.model import Claim, FileNote, Ignored, Part, SeenFile, Verdict, printable
+from mediaagent.model import Claim, Facts, FileNote, Fingerprint, Ignored, Part, SeenFile, Verdict, printable
 from mediaagent.ports import Clock, Ledger, Lookout, Marks, Spool, Workbench
 
 __all__ = ["Securing", "WaitingFile"]
@@ -21,6 +21,10 @@ _BATCH = 64
 _LOOKS = 512
 #: A file that could not be read, or found no room, is tried again after so many seconds.
 _PAUSE = 10.0
+#: A file that needs no quiet is looked at again at once when it changes under our hands, so often.
+_TRIES = 5
+#: Where nothing changed for so long, nobody is renumbering: what stands alone there is so for good.
+_RENUMBERED = 2.0
 #: What lay there when a source was first started, and has not changed for so long, is not still growing.
 _SETTLED = timedelta(seconds=60)
 
@@ -31,9 +35,11 @@ class WaitingFile:
 
     file: SeenFile
     claim: Claim
-    since: float  # steady time of the last change that we saw
+    since: float  # steady time of the last change that we know of
     look_at: float  # steady time of the next look
     verdict: Verdict | None = None  # what its content said, for this very state
+    hand: tuple[Fingerprint | None, ...] | None = None  # its companions', as they were at the last look
+    still_since: float = 0.0  # steady time since which we ourselves have seen no change
     why: str = "waits to be quiet"
 
 
@@ -54,6 +60,9 @@ class Securing:
     private: Callable[[Path], bool] = lambda path: False  # the agent's own settings and keys
     newest: str = ""  # id of the part that was secured last
     _uncommitted: list[Part] = field(default_factory=list)
+    _copied: list[tuple[WaitingFile, Part]] = field(default_factory=list)  # not yet safe on disk
+    _ended: list[tuple[WaitingFile, FileNote]] = field(default_factory=list)  # not yet written down
+    _taken: int = 0  # parts that were made before `take` was called
     _open_at: float = 0.0  # steady time before which a full spool is not asked again
 
     # --- seeing -------------------------------------------------------------------------------------------------------
@@ -83,8 +92,26 @@ class Securing:
         steady = self.clock.steady()
         since = steady - age.total_seconds()
         due = max(since + claim.quiet.total_seconds(), steady)
-        self.waiting[file.path] = WaitingFile(file=file, claim=claim, since=since, look_at=due)
+        waiting = WaitingFile(file=file, claim=claim, since=since, look_at=due, still_since=steady)
+        self.waiting[file.path] = waiting
+        if not claim.quiet and not self.full:
+            self._copy_now(waiting)
         return None
+
+    def _copy_now(self, waiting: WaitingFile) -> None:
+        """What needs no quiet is copied as soon as it is seen: a moment later it may have another name."""
+        if self._in_hand(waiting.file):
+            self._drop(waiting)
+            return
+        outcome = self._look_safely(waiting)
+        if isinstance(outcome, Part):
+            waiting.look_at = float("inf")
+            self._copied.append((waiting, outcome))
+        elif outcome is not None:
+            waiting.look_at = float("inf")
+            self._ended.append((waiting, outcome))
+        if len(self._copied) >= _BATCH:
+            self._taken += self._take_batch([])
 
     def _claim(self, file: SeenFile) -> Claim | Ignored:
         if self.private(file.path):
@@ -115,6 +142,8 @@ class Securing:
 
     def next_look(self) -> float | None:
         """Steady time at which `take` will have something to do."""
+        if self._copied or self._ended:
+            return self.clock.steady()
         first = min((waiting.look_at for waiting in self.waiting.values()), default=None)
         return max(first, self._open_at) if first is not None and self.full else first
 
@@ -123,12 +152,14 @@ class Securing:
     def take(self) -> int:
         """Secures what is finished. Returns how many parts were made; call again while it returns any."""
         now = self.clock.steady()
-        if self.full and now < self._open_at:
+        if self.full and now < self._open_at and not self._copied and not self._ended:
             return 0  # one try finds out whether there is room; the others need not ask
         due = [waiting for waiting in self.waiting.values() if waiting.look_at <= now][:_LOOKS]
         # By name, which for cameras is by time: where the spool gets full, what is secured has no gaps.
         due.sort(key=lambda waiting: waiting.file.path)
-        taken = 0
+        taken, self._taken = self._taken, 0
+        if self._copied or self._ended:
+            taken += self._take_batch([])
         for start in range(0, len(due), _BATCH):
             taken += self._take_batch(due[start : start + _BATCH])
             if self.full:
@@ -137,8 +168,8 @@ class Securing:
 
     def _take_batch(self, batch: list[WaitingFile]) -> int:
         """Nothing is forgotten before what became of it is written down."""
-        copied: list[tuple[WaitingFile, Part]] = []
-        ended: list[tuple[WaitingFile, FileNote]] = []
+        copied, ended = self._copied, self._ended
+        self._copied, self._ended = [], []
         for waiting in batch:
             outcome = self._look_safely(waiting)
             if isinstance(outcome, Part):
@@ -150,15 +181,15 @@ class Securing:
         if not self._settle(copied):
             copied = []
         try:
-            count = self._write_down(copied, ended)
+            finished = self._write_down(copied, ended)
         except Exception:
             self._take_back(copied)
-            for waiting in batch:
+            for waiting in (*batch, *(each for each, _ in (*copied, *ended))):
                 self._wait(waiting, "could not be written down", _PAUSE)
             raise
-        for waiting, _ in (*copied, *ended):
+        for waiting, _ in (*finished, *ended):
             self._forget(waiting)
-        return count
+        return sum(isinstance(outcome, Part) for _, outcome in finished)
 
     def _take_back(self, copied: list[tuple[WaitingFile, Part]]) -> None:
         """Removes copies that the ledger does not know; the next start does so where not even that can be asked."""
@@ -177,19 +208,40 @@ class Securing:
             return False
         return True
 
-    def _write_down(self, copied: list[tuple[WaitingFile, Part]], ended: list[tuple[WaitingFile, FileNote]]) -> int:
-        """Finishes new parts and keeps all in the ledger. Returns how many parts there are."""
+    def _write_down(
+        self, copied: list[tuple[WaitingFile, Part]], ended: list[tuple[WaitingFile, FileNote]]
+    ) -> list[tuple[WaitingFile, Part | FileNote]]:
+        """Finishes new parts and keeps all in the ledger. Returns what became of those that need not wait on."""
         parts: list[Part] = []
-        notes = [note for _, note in ended]
+        finished: list[tuple[WaitingFile, Part | FileNote]] = []
         self._uncommitted = parts
         for waiting, part in copied:
-            finished = self.finish(part, waiting.claim.wants)
-            if isinstance(finished, Part):
-                parts.append(finished)
-            else:
-                notes.append(finished)
+            outcome = self._finished(waiting, part)
+            if isinstance(outcome, Part):
+                parts.append(outcome)
+            if outcome is not None:
+                finished.append((waiting, outcome))
+        before = {part.id: part for _, part in copied}
+        self.spool.amend([part for part in parts if part != before[part.id]])
+        notes = [outcome for _, outcome in (*ended, *finished) if isinstance(outcome, FileNote)]
         self._keep(parts, notes)
-        return len(parts)
+        return finished
+
+    def _finished(self, waiting: WaitingFile, part: Part) -> Part | FileNote | None:
+        """The part for good, unless reading tells that its file has to wait on."""
+        quiet = timedelta(seconds=self.clock.steady() - waiting.since)
+        try:
+            return self.finish(part, waiting.claim.wants, quiet)
+        except Incomplete as error:
+            self.spool.release([part.file.parent])
+            if error.again and error.again > quiet:
+                self._wait(waiting, str(error), (error.again - quiet).total_seconds())
+                return None
+            waiting.verdict = Verdict(False, part.media_type, str(error))
+            return self._give_up(waiting, str(error))
+        except Deferred as error:
+            self.spool.release([part.file.parent])
+            return self._unreadable(waiting, str(error))
 
     def _keep(self, parts: list[Part], notes: list[FileNote]) -> None:
         if parts:
@@ -214,30 +266,60 @@ class Securing:
 
     def _look(self, waiting: WaitingFile) -> Part | FileNote | None:
         """One look at a waiting file: it is copied, noted, or waits on."""
+        for _ in range(1 if waiting.claim.quiet else _TRIES):
+            try:
+                return self._look_once(waiting)
+            except Changed:
+                self._restart(waiting, self.lookout.look(waiting.file.path))
+        return None
+
+    def _look_once(self, waiting: WaitingFile) -> Part | FileNote | None:
         file = self.lookout.look(waiting.file.path)
         if file is None:
             return _note(waiting, "gone", "it was gone before it was finished")
         if file.fingerprint != waiting.file.fingerprint:
+            if waiting.claim.quiet:
+                raise Changed(f"{printable(file.path)} has changed")
             self._restart(waiting, file)
-            return None
+            if self._in_hand(file):
+                self._drop(waiting)
+                return None
+            if self.ledger.recall(self.source.name, file):  # one that we have was renamed over it
+                self._forget(waiting)
+                return None
+        self._look_at_hand(waiting)
         if waiting.claim.done and self.lookout.look(waiting.claim.done) is None:
             return self._give_up(waiting, f"waits for {printable(waiting.claim.done.name)}")
         if waiting.verdict and not waiting.verdict.whole:
             return self._give_up(waiting, waiting.verdict.reason)
         return self._secure(waiting)
 
+    def _in_hand(self, file: SeenFile) -> bool:
+        """Copied a moment ago, under an earlier name."""
+        return any(held.file.fingerprint == file.fingerprint for held, _ in self._copied)
+
+    def _look_at_hand(self, waiting: WaitingFile) -> None:
+        """A companion that came, went or changed makes the file a new one."""
+        looks = [self.lookout.look(path) for paths in waiting.claim.hand.values() for path in paths]
+        hand = tuple(look.fingerprint if look else None for look in looks)
+        if waiting.hand is not None and waiting.hand != hand:
+            waiting.verdict, waiting.hand = None, hand
+            waiting.since = waiting.still_since = self.clock.steady()
+            if waiting.claim.quiet:
+                raise Changed(f"what belongs to {printable(waiting.file.path)} has changed")
+        waiting.hand = hand
+
     def _secure(self, waiting: WaitingFile) -> Part | FileNote | None:
         try:
-            waiting.verdict = self._prove(waiting)
+            waiting.verdict, claim = self._prove(waiting)
             if not waiting.verdict.whole:
                 return self._give_up(waiting, waiting.verdict.reason)
             root = self._root(waiting.file.path)
-            part = self.spool.secure(self.source.name, root, self._dated(waiting), waiting.claim, waiting.verdict)
+            part = self.spool.secure(self.source.name, root, self._dated(waiting), claim, waiting.verdict)
             self.full = ""
-        except Changed:
-            self._restart(waiting, self.lookout.look(waiting.file.path))
-            return None
-        except Gone:
+        except Gone as gone:
+            if waiting.claim.companions and self.lookout.look(waiting.file.path):
+                raise Changed(str(gone)) from gone  # only a companion is, for now
             return _note(waiting, "gone", "it was gone before it was finished")
         except Refused as refusal:
             return _note(waiting, "refused", str(refusal))
@@ -258,29 +340,35 @@ class Securing:
         quiet = timedelta(seconds=self.clock.steady() - waiting.since)
         return replace(waiting.file, first_seen=self.clock.now() - quiet)
 
-    def _prove(self, waiting: WaitingFile) -> Verdict:
-        """Proof by structure, of the file and its companions; a file that is only noted is never opened."""
-        if not waiting.claim.secure:
-            return Verdict(True)
+    def _prove(self, waiting: WaitingFile) -> tuple[Verdict, Claim]:
+        """Proof by structure, of the file and its companions; a file that is only noted is never opened.
+
+        Returns the claim with those companions that were chosen, too; the media type is that of what is shown."""
+        claim, chosen = waiting.claim, {}
+        if not claim.secure:
+            return Verdict(True), claim
         root = self._root(waiting.file.path)
         verdict = self.spool.prove(waiting.file, root)
-        for path in waiting.claim.companions.values():
-            companion = self.lookout.look(path)
+        for role, paths in claim.hand.items():
+            companion = next(filter(None, map(self.lookout.look, paths)), None)
             if companion is None:
-                return Verdict(False, verdict.media_type, f"{printable(path.name)} is not there yet")
+                names = " or ".join(printable(path.name) for path in paths)
+                return Verdict(False, verdict.media_type, f"{names} is not there yet"), claim
             proven = self.spool.prove(companion, root)
             if not proven.whole:
-                return replace(proven, reason=f"{printable(path.name)}: {proven.reason}")
-        return verdict
+                return replace(proven, reason=f"{printable(companion.path.name)}: {proven.reason}"), claim
+            chosen[role] = companion.path
+            if role == claim.shown:
+                verdict = replace(verdict, media_type=proven.media_type)
+        settled = self.clock.steady() - waiting.still_since >= _RENUMBERED
+        return verdict, replace(claim, companions=chosen, series="" if settled else claim.series)
 
-    def finish(self, part: Part, wants: tuple[str, ...]) -> Part | FileNote:
-        """The last touches of a new part: facts of its content, and whether these bytes are here already."""
+    def finish(self, part: Part, wants: tuple[str, ...], quiet: timedelta = timedelta(days=1)) -> Part | FileNote:
+        """The last touches of a new part: facts of its content, and whether these bytes are here already.
+
+        Raises Incomplete or Deferred where its watcher reads the content."""
         if not part.files:
             return part
-        if wants:
-            with suppress(Exception):  # facts that can't be had are done without
-                part = replace(part, facts={**part.facts, **self.workbench.facts(part.file, wants)})
-                self.spool.amend(part)
         twins = [
             *self.ledger.twins(self.source.name, part.sha256),
             *(other for other in self._uncommitted if other.sha256 == part.sha256),
@@ -290,10 +378,17 @@ class Securing:
                 self.spool.release([part.file.parent])
                 reason = f"the same content as {twin.name}"
                 return FileNote(file=_seen(part), state="renamed", reason=reason, part=twin.id)
-        if twins:
-            part = replace(part, copy=max(twin.copy for twin in twins) + 1)
-            self.spool.amend(part)
-        return part
+        part = replace(part, copy=max((twin.copy for twin in twins), default=0) + 1)
+        return replace(part, facts=self._facts(part, wants, quiet))
+
+    def _facts(self, part: Part, wants: tuple[str, ...], quiet: timedelta) -> Facts:
+        facts = dict(part.facts)
+        if self.source.reader:
+            facts |= self.workbench.read(*self.source.reader, part.files, quiet)
+        if wants:
+            with suppress(Exception):  # facts that can't be had are done without
+                facts |= self.workbench.facts(part.file, wants)
+        return facts
 
     def adopt(self, part: Part, wants: tuple[str, ...]) -> None:
         """A copy that was made, but not written down, before the agent was killed."""
@@ -302,8 +397,16 @@ class Securing:
             self.spool.release([part.file.parent])  # the original is still there: the walk takes it anew
             return
         self._uncommitted = []
-        outcome = self.finish(part, wants)
+        try:
+            outcome = self.finish(part, wants)
+        except Incomplete as error:
+            self.spool.release([part.file.parent])
+            outcome = FileNote(file=_seen(part), state="gone", reason=f"it was gone before it was finished: {error}")
+        except Deferred as error:
+            self.log.warning("not taken up", source=self.source.name, part=part.id, reason=str(error))
+            return  # at the next start
         if isinstance(outcome, Part):
+            self.spool.amend([outcome])
             self._keep([outcome], [])
         else:
             self._keep([], [outcome])
@@ -322,8 +425,9 @@ class Securing:
     def _restart(self, waiting: WaitingFile, file: SeenFile | None) -> None:
         """It changed: quiet is counted anew."""
         now = self.clock.steady()
-        if file:
-            waiting.file, waiting.verdict, waiting.since = file, None, now
+        if file and file.fingerprint != waiting.file.fingerprint:
+            waiting.file, waiting.verdict = file, None
+            waiting.since = waiting.still_since = now
         waiting.why = "is still changing"
         waiting.look_at = now + max(waiting.claim.quiet.total_seconds(), 0.05)
 
@@ -350,9 +454,13 @@ class Securing:
 
     def _forget(self, waiting: WaitingFile) -> None:
         """Its fate is written down. One that is gone is not marked: the very same may come back under this name."""
-        self.waiting.pop(waiting.file.path, None)
+        self._drop(waiting)
         if self.lookout.look(waiting.file.path) is not None:
             self.known.add(self.lookout.mark(waiting.file))
+
+    def _drop(self, waiting: WaitingFile) -> None:
+        if self.waiting.get(waiting.file.path) is waiting:  # else another file has the name now
+            del self.waiting[waiting.file.path]
 
     def _root(self, path: Path) -> Path:
         return next(root for root in self.source.watcher.roots if path.is_relative_to(root))

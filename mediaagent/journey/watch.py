@@ -152,10 +152,10 @@ class Watching:
                 self._tell(hint)
         for folder in folders:
             self._walk(folder)
-        for path in files:
-            file = self.lookout.look(path)
-            if file is not None:
-                self._notice(file)
+        for file in filter(None, map(self.lookout.look, files)):
+            self._notice(file)
+        if files or folders:
+            self.ledger.note("", ())  # renames
 
     def _tell(self, hint: Hint) -> str:
         """Keeps a trouble (or, without detail, that it is over) for the owner. Returns where it is."""

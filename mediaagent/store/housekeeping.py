@@ -43,7 +43,7 @@ class Housekeeping:
             )
 
     def release(self, after: timedelta) -> int:
-        """Removes the copies of events that were done that long ago. Returns how many events."""
+        """Removes the copies of events that were done that long ago, and spare ones. Returns how many."""
         with self._database.reading() as connection:
             rows = connection.execute(
                 f"SELECT id FROM events WHERE released = 0 AND closed_at <= ? AND {_DONE} ORDER BY closed_at LIMIT ?",  # noqa: S608
@@ -51,7 +51,16 @@ class Housekeeping:
             ).fetchall()
         released = sum(self._release(row["id"]) for row in rows)
         self._remove_released()
-        return released
+        return released + self._release_spare()
+
+    def _release_spare(self) -> int:
+        """Copies of the same again: nobody will ever need them."""
+        with self._database.transaction() as connection:
+            rows = connection.execute("SELECT id FROM parts WHERE spare = 1 AND released = 0 LIMIT ?", (_BATCH,))
+            parts = [row["id"] for row in rows.fetchall()]
+            connection.executemany("UPDATE parts SET released = 1 WHERE id = ?", [(part,) for part in parts])
+        self._spool.release(path for path in (self._spool.folder_path / "parts" / part for part in parts))
+        return len(parts)
 
     def _release(self, event: int) -> bool:
         """Written down first: a copy that stays behind is found later, a missing one would be a lie."""

@@ -49,6 +49,9 @@ class SqliteLedger:
         self._database = database
         self._spool = spool
         self._now = now
+        # Renames, to be noted with whatever is noted next: a flush of the disk each would be dear where a producer
+        # renumbers, and one that a kill forgets is recalled again, by the file's identity or its content.
+        self._renamed: dict[tuple[str, Path], tuple[SeenFile, str, str]] = {}
 
     def known(self, source: str) -> Iterator[tuple[Path, Fingerprint]]:
         query = "SELECT path, device, inode, size, mtime_ns FROM files WHERE source = ? AND state <> 'gone'"
@@ -66,10 +69,14 @@ class SqliteLedger:
             elsewhere = self._elsewhere(connection, source, file)
         if elsewhere is None:
             return ""
-        with self._database.transaction() as connection:
-            reason = f"the same file as {printable(path_from(elsewhere['path']))}"
-            self._file(connection, source, file, "renamed", reason, elsewhere["part"])
+        reason = f"the same file as {printable(path_from(elsewhere['path']))}"
+        self._renamed[source, file.path] = (file, reason, elsewhere["part"])
         return "renamed"
+
+    def _note_renamed(self, connection: sqlite3.Connection) -> None:
+        for (source, _), (file, reason, part) in self._renamed.items():
+            self._file(connection, source, file, "renamed", reason, part)
+        self._renamed.clear()
 
     def _elsewhere(self, connection: sqlite3.Connection, source: str, file: SeenFile) -> sqlite3.Row | None:
         """The same file under another name: a rename when that name is gone, nothing new when it is a hard link."""
@@ -83,6 +90,7 @@ class SqliteLedger:
 
     def note(self, source: str, notes: Iterable[FileNote]) -> None:
         with self._database.transaction() as connection:
+            self._note_renamed(connection)
             for note in notes:
                 self._file(connection, source, note.file, note.state, note.reason, note.part)
                 if note.part:  # by this name it is asked for from now on
@@ -95,6 +103,7 @@ class SqliteLedger:
 
     def keep(self, parts: Iterable[Part]) -> None:
         with self._database.transaction() as connection:
+            self._note_renamed(connection)
             for part in parts:
                 connection.execute(_INSERT_PART, part_values(part, self._spool))
                 values = (part.source, os.fsencode(part.path), *_columns(part.fingerprint))

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from mediaagent.model import Event, Part, Post, Sighting
-from mediaagent.store.codec import dumps, epoch
+from mediaagent.model import Event, Part, Post, Route, Sighting
+from mediaagent.store.codec import dumps, epoch, loads
 from mediaagent.store.database import Database
 from mediaagent.store.rows import event_from, part_from
 
@@ -32,11 +32,17 @@ def delivery_key(agent: str, source: str, key: str, target: str) -> str:
 _WHY = {
     "late": ": not shown, it came after the event was delivered and our copies of its other files were let go",
     "joined": ": facts only, the post stays as it is",
+    "spare": ": the same again, nothing is posted for it",
 }
 
 
 def _names(parts: Sequence[Part]) -> str:
     return "of " + ", ".join(part.name for part in parts[:3]) + (f" and {len(parts) - 3} more" if parts[3:] else "")
+
+
+def _addressees(route: str, targets: Sequence[str]) -> Sequence[str]:
+    to = loads(route, Route).to
+    return targets if to is None else to
 
 
 class SqliteOutbox:
@@ -76,19 +82,29 @@ class SqliteOutbox:
 
     def _add(self, source: str, sighting: Sighting, targets: Sequence[str]) -> str:
         fresh = [part for part in sighting.parts if not part.event_key]
+        spare = [part for part in sighting.spare if not part.event_key]
+        if sighting.route.to is not None:
+            targets = sighting.route.to
         with self._database.transaction() as connection:
             known = connection.execute(
                 "SELECT * FROM events WHERE source = ? AND key = ?", (source, sighting.key)
             ).fetchone()
-            if known and not fresh:
+            if known and sighting.once:
+                fresh, spare = [], [*fresh, *spare]
+            if known and not fresh and not spare:
                 return "nothing"
             if known is None:
                 event, done = self._insert(connection, source, sighting, targets), "new"
+            elif not fresh:
+                event, done = known["id"], "spare"
             else:
                 event = known["id"]
                 done = self._grow(connection, known, sighting, fresh, targets)
             connection.executemany("UPDATE parts SET event = ? WHERE id = ?", [(event, part.id) for part in fresh])
-            detail = sighting.nothing or _names(fresh)
+            connection.executemany(
+                "UPDATE parts SET event = ?, spare = 1 WHERE id = ?", [(event, part.id) for part in spare]
+            )
+            detail = sighting.nothing or _names(fresh or spare)
             self._history(connection, source, event, f"event {done}", f"{detail}{_WHY.get(done, '')}")
             if done == "late":
                 self._tell_late(connection, source, fresh)
@@ -106,14 +122,16 @@ class SqliteOutbox:
         reason = sighting.nothing or ("" if targets else "it has no target: the source's `to` is empty")
         state = "dismissed" if reason else "new"
         cursor = connection.execute(
-            "INSERT INTO events (source, key, kind, happened_at, facts, revision, state, reason, closed_at, prepare_at)"
-            " VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?)",
+            "INSERT INTO events"
+            " (source, key, kind, happened_at, facts, route, revision, state, reason, closed_at, prepare_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)",
             (
                 source,
                 sighting.key,
                 sighting.kind,
                 epoch(sighting.happened_at),
                 dumps(dict(sighting.facts)),
+                dumps(sighting.route),
                 state,
                 reason,
                 now,
@@ -162,9 +180,16 @@ class SqliteOutbox:
             connection.execute("UPDATE events SET closed_at = ? WHERE id = ?", (now, known["id"]))
             return "joined"
         connection.execute(
-            "UPDATE events SET revision = revision + 1, state = 'new', reason = '', facts = ?, happened_at = ?,"
-            " closed_at = ?, prepare_at = ?, tries = 0, released = 0 WHERE id = ?",
-            (dumps(dict(sighting.facts)), epoch(sighting.happened_at), now, now, known["id"]),
+            "UPDATE events SET revision = revision + 1, state = 'new', reason = '', facts = ?, route = ?,"
+            " happened_at = ?, closed_at = ?, prepare_at = ?, tries = 0, released = 0 WHERE id = ?",
+            (
+                dumps(dict(sighting.facts)),
+                dumps(sighting.route),
+                epoch(sighting.happened_at),
+                now,
+                now,
+                known["id"],
+            ),
         )
         addressed = connection.execute("SELECT 1 FROM deliveries WHERE event = ?", (known["id"],)).fetchone()
         if not addressed:  # it was dismissed, and now there is something to post
@@ -183,7 +208,7 @@ class SqliteOutbox:
         now = self._epoch
         with self._database.transaction() as connection:
             rows = connection.execute(
-                "SELECT id, source, key FROM events WHERE state = 'new'"
+                "SELECT id, source, key, route FROM events WHERE state = 'new'"
                 " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.id)"
             ).fetchall()
             connection.executemany(
@@ -192,7 +217,7 @@ class SqliteOutbox:
                 [
                     (row["id"], target, delivery_key(self._agent, row["source"], row["key"], target), now)
                     for row in rows
-                    for target in targets.get(row["source"], ())
+                    for target in _addressees(row["route"], targets.get(row["source"], ()))
                 ],
             )
 
@@ -216,7 +241,9 @@ class SqliteOutbox:
             return self._event(connection, row) if row else None
 
     def _event(self, connection: sqlite3.Connection, row: sqlite3.Row) -> Event:
-        rows = connection.execute("SELECT * FROM parts WHERE event = ? ORDER BY id", (row["id"],)).fetchall()
+        rows = connection.execute(
+            "SELECT * FROM parts WHERE event = ? AND spare = 0 ORDER BY id", (row["id"],)
+        ).fetchall()
         return event_from(row, tuple(part_from(part, self._spool, row["key"]) for part in rows))
 
     def keep(self, event: Event, post: Post, notes: Sequence[str]) -> None:

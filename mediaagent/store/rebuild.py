@@ -39,9 +39,19 @@ def _take_up(connection: sqlite3.Connection, event: Event) -> None:
         identity = known["id"]
     else:
         cursor = connection.execute(
-            "INSERT INTO events (id, source, key, kind, happened_at, facts, revision, state, closed_at, prepare_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, 'new', 0, 0)",
-            (event.id, event.source, event.key, event.kind, when, dumps(dict(event.facts)), event.revision),
+            "INSERT INTO events"
+            " (id, source, key, kind, happened_at, facts, route, revision, state, closed_at, prepare_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'new', 0, 0)",
+            (
+                event.id,
+                event.source,
+                event.key,
+                event.kind,
+                when,
+                dumps(dict(event.facts)),
+                dumps(event.route),
+                event.revision,
+            ),
         )
         identity = int(cursor.lastrowid or 0)
     connection.executemany("UPDATE parts SET event = ? WHERE id = ?", [(identity, part.id) for part in event.parts])

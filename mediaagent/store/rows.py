@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mediaagent.model import Delivery, Event, Fingerprint, Part, Receipt
+from mediaagent.model import Delivery, Event, Fingerprint, Part, Receipt, Route
 from mediaagent.store.codec import dumps, epoch, from_uri_path, loads, moment, signed, to_uri_path
 
 __all__ = ["delivery_from", "event_from", "part_from", "part_values", "path_from"]
@@ -73,6 +73,7 @@ def event_from(row: sqlite3.Row, parts: tuple[Part, ...]) -> Event:
         facts=loads(row["facts"], dict[str, Any]),
         revision=row["revision"],
         parts=parts,
+        route=loads(row["route"], Route),
     )
 
 

@@ -41,10 +41,12 @@ CREATE TABLE parts (
     identity    TEXT NOT NULL,
     copy        INTEGER NOT NULL,
     event       INTEGER REFERENCES events (id),
-    released    INTEGER NOT NULL DEFAULT 0   -- our copy is not needed any more
+    released    INTEGER NOT NULL DEFAULT 0,  -- our copy is not needed any more
+    spare       INTEGER NOT NULL DEFAULT 0   -- the event's, but the same again: it changes nothing
 ) WITHOUT ROWID;
 CREATE INDEX parts_open ON parts (source) WHERE event IS NULL;
 CREATE INDEX parts_by_event ON parts (event);
+CREATE INDEX parts_spare ON parts (id) WHERE spare = 1 AND released = 0;
 CREATE INDEX parts_by_content ON parts (sha256, source) WHERE sha256 <> '';
 CREATE INDEX parts_by_path ON parts (path);
 
@@ -55,6 +57,7 @@ CREATE TABLE events (
     kind        TEXT NOT NULL,
     happened_at REAL NOT NULL,
     facts       TEXT NOT NULL,
+    route       TEXT NOT NULL DEFAULT '{}',  -- JSON: where it goes, and as what, other than its source says
     revision    INTEGER NOT NULL,
     state       TEXT NOT NULL CHECK (state IN ('new', 'prepared', 'dismissed', 'failed')),
     reason      TEXT NOT NULL DEFAULT '',

@@ -10,9 +10,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import time
@@ -37,6 +39,8 @@ __all__ = ["DiskSpool", "new_id"]
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 #: Room that stays free on the spool's disk: a tenth of it, but no more than this.
 _RESERVE = 2_000_000_000
+#: Looks at a folder that is being renumbered, before the hand that we hold is thought to be old.
+_LISTINGS = 10
 
 
 def new_id() -> str:
@@ -85,9 +89,7 @@ class DiskSpool:
         part = _part(source, root, file, claim, verdict)
         if not claim.secure:
             return part
-        self._make_room(file.size)
         making = self.folder_path / "tmp" / part.id
-        self._weights.put(self.folder_path / "parts" / part.id, file.size)  # reserved; weighed when it is settled
         try:
             part = self._copy(part, making, root, file, claim)
         except OSError as error:
@@ -122,31 +124,29 @@ class DiskSpool:
             self._weights.weigh(self.folder_path / "parts" / part.id)
 
     def _copy(self, part: Part, making: Path, root: Path, file: SeenFile, claim: Claim) -> Part:
-        making.mkdir(mode=0o700)
-        originals = {claim.role: file.path, **claim.companions}
-        identities = {role: self._copy_one(root, path, making / role) for role, path in originals.items()}
-        if identities[claim.role] != file.fingerprint:
-            raise Changed(f"{printable(file.path)} changed while it was copied")
-        for role, path in originals.items():
-            _still_the_same(path, identities[role])
+        """Opens the whole hand, sees that its names still stand for it, and only then takes its time to copy.
+
+        What is open can't be renamed, replaced or deleted under our hands any more, only written to.
+        """
+        originals = {claim.role: file.path, **{role: paths[0] for role, paths in claim.hand.items()}}
+        with contextlib.ExitStack() as stack:
+            opened = {role: stack.enter_context(open_below(root, path)) for role, path in originals.items()}
+            if not same_file(os.fstat(opened[claim.role]), file):
+                raise Changed(f"{printable(file.path)} has changed")
+            if claim.series:
+                _not_being_renumbered(file.path, claim)
+            for role, path in originals.items():
+                _still_the_same(path, os.fstat(opened[role]))
+            size = sum(os.fstat(each).st_size for each in opened.values())
+            self._make_room(size)
+            self._weights.put(self.folder_path / "parts" / part.id, size)  # reserved; weighed when it is settled
+            making.mkdir(mode=0o700)
+            for role, path in originals.items():
+                _copy_one(opened[role], path, making / role)
         home = self.folder_path / "parts" / part.id
         part = replace(part, sha256=_sha256(making / claim.role), files={role: home / role for role in originals})
         (making / "part.json").write_bytes(self._note(part, claim.wants))
         return part
-
-    def _copy_one(self, root: Path, path: Path, target: Path) -> tuple[int, int, int, int]:
-        """Copies one file of the hand. Returns the identity of what was copied."""
-        with open_below(root, path) as source:
-            before = os.fstat(source)
-            descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            try:
-                copy_into(source, descriptor, path)
-            finally:
-                os.close(descriptor)
-            after = os.fstat(source)
-            if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-                raise Changed(f"{printable(path)} changed while it was copied")
-            return (after.st_dev, after.st_ino, after.st_size, after.st_mtime_ns)
 
     def _make_room(self, size: int) -> None:
         used = self.used
@@ -157,9 +157,11 @@ class DiskSpool:
         if disk.f_bavail * disk.f_frsize - size < reserve:
             raise SpoolFull(f"the disk of {self.folder_path} has less than {reserve} bytes free")
 
-    def amend(self, part: Part) -> None:
-        if part.files:
-            write_durably(self.folder_path / "parts" / part.id / "part.json", self._note(part, ()))
+    def amend(self, parts: Sequence[Part]) -> None:
+        list(_flushers().map(self._amend, [part for part in parts if part.files]))
+
+    def _amend(self, part: Part) -> None:
+        write_durably(self.folder_path / "parts" / part.id / "part.json", self._note(part, ()))
 
     def _note(self, part: Part, wants: tuple[str, ...]) -> bytes:
         relative = {role: file.relative_to(self.folder_path) for role, file in part.files.items()}
@@ -212,13 +214,26 @@ class DiskSpool:
         return sorted(found, key=lambda event: (event.id, event.revision))
 
 
+def _copy_one(source: int, path: Path, target: Path) -> None:
+    before = os.fstat(source)
+    descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        copy_into(source, descriptor, path)
+    finally:
+        os.close(descriptor)
+    after = os.fstat(source)
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise Changed(f"{printable(path)} changed while it was copied")
+
+
 def _part(source: str, root: Path, file: SeenFile, claim: Claim, verdict: Verdict) -> Part:
+    shown = claim.hand[claim.shown][0] if claim.shown else file.path
     return Part(
         id=new_id(),
         source=source,
-        role=claim.role,
+        role=claim.shown or claim.role,
         path=file.path,
-        name=printable(file.path.relative_to(root).as_posix()),
+        name=printable(shown.relative_to(root).as_posix()),
         files={},
         sha256="",
         size=file.size,
@@ -239,13 +254,31 @@ def _moment(nanoseconds: int) -> datetime:
         return datetime.fromtimestamp(0, UTC)
 
 
-def _still_the_same(path: Path, identity: tuple[int, int, int, int]) -> None:
-    """A renumbering while we copied gave the name to another file: what we hold is a mixture."""
+def _not_being_renumbered(path: Path, claim: Claim) -> None:
+    """Between the rename of a companion and that of its file, names pair what does not belong together.
+
+    For just so long the file whose companion went ahead stands without it, wherever in the folder. So a look at the
+    names, between opening the hand and seeing that its names still stand for it, tells for sure.
+    """
+    endings = [paths[0].name.removeprefix(path.stem) for paths in claim.hand.values()]
+    series = re.compile(claim.series)
+    for _ in range(_LISTINGS):
+        names = set(os.listdir(path.parent))  # noqa: PTH208  (names alone)
+        stems = [
+            name.removesuffix(path.suffix) for name in names if name.endswith(path.suffix) and series.fullmatch(name)
+        ]
+        if all(stem + ending in names for stem in stems for ending in endings):
+            return
+    raise Changed(f"{printable(path.parent)} is being renumbered")
+
+
+def _still_the_same(path: Path, opened: os.stat_result) -> None:
+    """A renumbering while we opened gave the name to another file: what we hold is a mixture."""
     try:
         found = path.lstat()
     except OSError as error:
         raise Gone(f"{printable(path)} is gone") from error
-    if (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns) != identity:
+    if (found.st_dev, found.st_ino) != (opened.st_dev, opened.st_ino):
         raise Changed(f"{printable(path)} is another file now")
 
 

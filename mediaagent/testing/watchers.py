@@ -176,13 +176,13 @@ class WatcherContract:
         watcher = self.watcher(tmp_path)
         parts = self.parts(watcher)
         for sighting in self.whole(watcher, parts):
-            ids = {part.id for part in sighting.parts}
+            ids = {part.id for part in (*sighting.parts, *sighting.spare)}
             *early, late = [part for part in parts if part.id in ids]
             if early:
                 closed = [replace(part, event_key="the-closed-one") for part in early]
                 (again,) = self.whole(watcher, [late, *closed])
                 assert again.key == "the-closed-one"
-                assert {part.id for part in again.parts} == ids
+                assert {part.id for part in (*again.parts, *again.spare)} == ids
 
     def test_a_closed_event_to_which_nothing_came_is_not_made_anew(self, tmp_path: Path) -> None:
         watcher = self.watcher(tmp_path)
@@ -191,8 +191,8 @@ class WatcherContract:
 
 
 def _ids(sightings: Sequence[Sighting]) -> list[str]:
-    return sorted(part.id for sighting in sightings for part in sighting.parts)
+    return sorted(part.id for sighting in sightings for part in (*sighting.parts, *sighting.spare))
 
 
 def _by_key(sightings: Sequence[Sighting]) -> dict[str, list[str]]:
-    return {sighting.key: sorted(part.name for part in sighting.parts) for sighting in sightings}
+    return {sighting.key: sorted(part.name for part in (*sighting.parts, *sighting.spare)) for sighting in sightings}

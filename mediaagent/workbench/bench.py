@@ -11,10 +11,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from mediaagent.errors import Deferred, Discarded, Rejected
+from mediaagent.errors import Deferred, Discarded, Incomplete, Rejected
 from mediaagent.model import Event, Facts, Post, PostPart
 from mediaagent.workbench import wire
 from mediaagent.workbench.judge import (
@@ -68,6 +69,16 @@ class ProcessWorkbench:
         except Deferred:
             return {}
         return answer.facts if isinstance(answer, wire.Told) else {}
+
+    def read(self, watcher: str, options: Mapping[str, Any], files: Mapping[str, Path], quiet: timedelta) -> Facts:
+        """What a watcher finds in these files. Raises Incomplete (also where it fails on them), or Deferred."""
+        answer = self._of_picture(wire.Read(watcher, options, files, quiet.total_seconds()))
+        if isinstance(answer, wire.Told):
+            return answer.facts
+        if isinstance(answer, wire.Unfinished):
+            again = None if answer.again is None else timedelta(seconds=answer.again)
+            raise Incomplete(answer.reason, again=again)
+        raise Incomplete(f"it can't be read: {reason_of(answer)}")
 
     def prepare(
         self, post: Post, event: Event, steps: Sequence[tuple[str, Mapping[str, Any]]], folder: Path

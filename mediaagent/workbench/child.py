@@ -13,13 +13,16 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from mediaagent.errors import Discarded
+from mediaagent.errors import ConfigError, Discarded, Incomplete
 from mediaagent.workbench import exif, wire
 from mediaagent.workbench.limits import Limits, apply
 
@@ -64,12 +67,16 @@ def _answer(data: bytes) -> wire.Answer:
     request = wire.decode_request(data)
     try:
         return _do(request)
+    except Incomplete as error:
+        return wire.Unfinished(str(error), error.again.total_seconds() if error.again else None)
     except Discarded as error:
         return wire.Discard(str(error))
     except MemoryError:
         reason = "it takes more memory than it may have"
         return wire.Failed(reason) if isinstance(request, wire.Enrich) else wire.Refused(reason)
     except Exception as error:  # a plug-in's turn, or a file that isn't there: whatever it is, it is the reason
+        if isinstance(request, wire.Read):
+            return wire.Refused(f"the watcher failed on it: {type(error).__name__}: {error}")
         bad = type(error).__name__ == "BadPicture"
         return wire.Refused(str(error)) if bad else wire.Failed(f"{type(error).__name__}: {error}")
 
@@ -78,6 +85,8 @@ def _do(request: wire.Request) -> wire.Answer:
     if isinstance(request, wire.Facts):
         told = exif.told(_read(request.file))  # without OpenCV
         return wire.Told({name: told[name] for name in request.wants if name in told})
+    if isinstance(request, wire.Read):
+        return _read_by(request)
     if isinstance(request, wire.Enrich):
         return _enrich(request)
     from mediaagent.workbench import pictures
@@ -98,14 +107,24 @@ def _do(request: wire.Request) -> wire.Answer:
 
 
 def _enrich(request: wire.Enrich) -> wire.Answer:
+    enricher = _made("enricher", request.step, request.options)
+    return wire.Enriched(wire.Draft.of(enricher.enrich(request.draft.post(), request.event, request.folder)))
+
+
+def _read_by(request: wire.Read) -> wire.Answer:
+    watcher = _made("watcher", request.watcher, request.options)
+    return wire.Told(dict(watcher.read(request.files, timedelta(seconds=request.quiet))))
+
+
+def _made(kind: str, name: str, options: Mapping[str, Any]) -> Any:
+    """A plug-in as the parent has it. Raises PluginError or ConfigError."""
     from mediaagent.options import build
     from mediaagent.registry import find
 
-    where = f"enricher {request.step}"
-    enricher, problems = build(find("enricher", request.step), request.options, where=where, base=Path("/"))
-    if enricher is None:
-        return wire.Failed("; ".join(str(problem) for problem in problems))
-    return wire.Enriched(wire.Draft.of(enricher.enrich(request.draft.post(), request.event, request.folder)))
+    made, problems = build(find(kind, name), options, where=f"{kind} {name}", base=Path("/"))
+    if made is None:
+        raise ConfigError(problems)
+    return made
 
 
 def _read(file: Path) -> bytes:

@@ -28,10 +28,12 @@ __all__ = [
     "Facts",
     "Failed",
     "Prove",
+    "Read",
     "Refused",
     "Request",
     "Shrink",
     "Told",
+    "Unfinished",
     "decode_answer",
     "decode_request",
     "encode",
@@ -88,6 +90,15 @@ class Facts(msgspec.Struct, frozen=True, tag=True):
 
     file: Path
     wants: tuple[str, ...]
+
+
+class Read(msgspec.Struct, frozen=True, tag=True):
+    """Let a watcher read what stands in its files."""
+
+    watcher: str
+    options: Mapping[str, Any]
+    files: Mapping[str, Path]
+    quiet: float
 
 
 class Prove(msgspec.Struct, frozen=True, tag=True):
@@ -148,6 +159,13 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
+class Unfinished(msgspec.Struct, frozen=True, tag=True):
+    """A watcher finds its files not whole yet."""
+
+    reason: str
+    again: float | None
+
+
 class Discard(msgspec.Struct, frozen=True, tag=True):
     """An enricher wants the event not to be posted."""
 
@@ -160,8 +178,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-Request = Facts | Prove | Enrich | Clean | Shrink
-Answer = Told | Enriched | Cleaned | Refused | Discard | Failed
+Request = Facts | Read | Prove | Enrich | Clean | Shrink
+Answer = Told | Enriched | Cleaned | Refused | Unfinished | Discard | Failed
 
 
 def _from_path(value: object) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 from mediaagent.api import Watcher
 from mediaagent.builtin.watchers.folder import Folder
 from mediaagent.builtin.watchers.motion import Motion
+from mediaagent.builtin.watchers.voicemail import Voicemail
 from mediaagent.testing import WatcherContract
 
 PASSING = (".hidden.jpg", "cam/.trash/01-20261123030801-03.jpg", ".pureftpd-upload.6b03b5e9", ".in.a.jpg.", "a_tmp.jpg")
@@ -100,3 +101,29 @@ class TestFolder(WatcherContract):
 
     def watcher(self, root: Path) -> Watcher:
         return Folder(path=root)
+
+
+class TestVoicemail(WatcherContract):
+    watched = (
+        "default/1234/INBOX/msg0000.txt",
+        "default/1234/INBOX/msg0001.txt",
+        "default/1234/Urgent/msg0000.txt",
+        "office/5678/INBOX/msg0000.txt",
+    )
+    ignored = (
+        "default/1234/INBOX/msg0000.wav",
+        "default/1234/INBOX/.lock",
+        "default/1234/INBOX/msg0000-bak.txt",
+        "default/1234/Old/msg0000.txt",
+        "default/1234/tmp/AbCdEf",
+        "default/1234/unavail.wav",
+        *PASSING,
+    )
+
+    def watcher(self, root: Path) -> Watcher:
+        return Voicemail(path=root)
+
+
+class TestVoicemailPerMailbox(TestVoicemail):
+    def watcher(self, root: Path) -> Watcher:
+        return Voicemail(path=root, copies="per-mailbox")

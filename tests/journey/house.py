@@ -91,10 +91,18 @@ class Visits:
 
 
 class Bench:
-    """A workbench that changes nothing."""
+    """A workbench that changes nothing, and reads as the watcher would in its child."""
+
+    def __init__(self, reads: Callable[..., Mapping[str, Any]] = dict) -> None:
+        self.reads = reads
 
     def facts(self, file: Path, wants: Sequence[str]) -> Mapping[str, Any]:
         return {}
+
+    def read(
+        self, watcher: str, options: Mapping[str, Any], files: Mapping[str, Path], quiet: timedelta
+    ) -> Mapping[str, Any]:
+        return self.reads(files, quiet)
 
     def prepare(
         self, post: Post, event: Event, steps: Sequence[tuple[str, Mapping[str, Any]]], folder: Path
@@ -124,7 +132,7 @@ class Site:
     settles_after = timedelta(seconds=120)
 
     def upload(self, post: Post, key: str, progress: Any) -> Receipt:
-        media = {part.name: part.file.read_text() for part in post.parts}
+        media = {part.name: part.file.read_bytes().decode("latin-1") for part in post.parts}
         self._answer(key, media)
         return Receipt(url=f"https://site/{key}", parts=tuple(media))
 
@@ -156,7 +164,7 @@ class Site:
     def revise(self, receipt: Receipt, post: Post, key: str) -> Receipt:
         if self.mood == "down":
             raise Deferred("no route", target_down=True)
-        media = {part.name: part.file.read_text() for part in post.parts}
+        media = {part.name: part.file.read_bytes().decode("latin-1") for part in post.parts}
         for index, (posted, _) in enumerate(self.posts):
             if posted == key:
                 self.posts[index] = (key, media)
@@ -265,8 +273,9 @@ class House:
             zone=UTC,
             existing=self.existing,
             reopen=watcher.defaults.reopen,
+            reader=("watcher", {}) if hasattr(watcher, "read") else None,
         )
-        lookout, bench = WalkLookout(self.clock), Bench()
+        lookout, bench = WalkLookout(self.clock), Bench(getattr(watcher, "read", dict))
         self.securing = Securing(
             source, lookout, self.state.ledger, self.state.spool, bench, self.clock, self.log, Marks()
         )

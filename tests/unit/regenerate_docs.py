@@ -17,6 +17,7 @@ from mediaagent import registry, settings
 from mediaagent.api import Ignored, Watcher
 from mediaagent.builtin.watchers.folder import Folder
 from mediaagent.builtin.watchers.motion import Motion
+from mediaagent.builtin.watchers.voicemail import Voicemail
 from mediaagent.cli.home import Home
 from mediaagent.cli.tables import markdown
 from mediaagent.rules.caption import NAMES
@@ -31,6 +32,7 @@ _PLACE = re.compile(r"(<!-- (\w+)(?:: ([^\n]+?))? -->\n)(.*?)(<!-- end -->)", re
 _SETTINGS = re.compile(r"<!-- settings -->\n```toml\n(.*?)```", re.DOTALL)
 _WATCHED: dict[str, Watcher] = {
     "motion": Motion(path=Path("/watched")),
+    "voicemail": Voicemail(path=Path("/watched")),
     "folder": Folder(path=Path("/watched"), patterns=["*.jpg"], ignore=["draft-*"]),
 }
 

@@ -116,14 +116,16 @@ class Voicemail:
         check=boxes.complaint,
     )
     caller_number: Literal["auto", "show", "mask", "hide"] = option(
-        "how the caller's number is told; mask leaves its last digits, auto shows it in private posts and masks it in others",
+        "how the caller's number is told; mask leaves its last digits, auto shows it in private posts, else masks it",
         default="auto",
     )
     access: Literal["public", "members", "private"] | None = option(
         "who may see the posts; unless it is private, numbers are masked", default=None
     )
 
-    defaults: ClassVar[Defaults] = Defaults(title=_TITLE, body=_BODY, access="private", facts=_FACTS)
+    defaults: ClassVar[Defaults] = Defaults(
+        title=_TITLE, body=_BODY, access="private", enrich=("transcode",), facts=_FACTS
+    )
 
     @property
     def roots(self) -> tuple[Path, ...]:

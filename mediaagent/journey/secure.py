@@ -258,8 +258,10 @@ class Securing:
         """One file that surprises us must not stop the others."""
         try:
             return self._look(waiting)
-        except OSError:
-            raise
+        except OSError as error:  # the machine's trouble, such as a state disk that went away: no file is to blame
+            self._pause(str(error))
+            self._wait(waiting, self.full, _PAUSE)
+            return None
         except Exception as error:
             self.log.exception("unexpected", source=self.source.name, path=printable(waiting.file.path))
             return self._unreadable(waiting, f"{type(error).__name__}: {error}")

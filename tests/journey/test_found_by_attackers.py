@@ -225,3 +225,21 @@ def test_an_unanswered_question_is_not_an_answer(house: House) -> None:
     house.site.find = find  # type: ignore[method-assign]
     house.settle()
     assert posted(house) == [{"a-1.txt"}]
+
+
+def test_a_state_disk_that_goes_away_for_a_while_loses_no_file_of_the_batch(house: House) -> None:
+    secure, calls = house.state.spool.secure, iter(range(100))
+
+    def vanishing(*arguments: Any) -> Any:
+        if next(calls) == 1:
+            raise OSError("the disk went away")
+        return secure(*arguments)
+
+    house.state.spool.secure = vanishing  # type: ignore[method-assign]
+    for name in ("a-1.txt", "b-1.txt", "c-1.txt"):
+        frame(house, name)
+    go(house, 2, 3, 20, 20, 20)
+    assert sorted(map(sorted, posted(house))) == [["a-1.txt"], ["b-1.txt"], ["c-1.txt"]]
+    assert house.state.spool.used == sum(
+        path.stat().st_size for path in house.state.spool.folder_path.rglob("*") if path.is_file()
+    )

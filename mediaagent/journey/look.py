@@ -83,7 +83,7 @@ class Looking:
         self._look_at_hand(waiting)
         if waiting.claim.done and self.lookout.look(waiting.claim.done) is None:
             return self.room.give_up(waiting, f"waits for {printable(waiting.claim.done.name)}")
-        if waiting.verdict and not waiting.verdict.whole:
+        if waiting.verdict and not waiting.verdict.whole and not self.room.anyhow(waiting):
             return self.room.give_up(waiting, waiting.verdict.reason)
         return self._secure(waiting)
 
@@ -101,8 +101,15 @@ class Looking:
     def _secure(self, waiting: WaitingFile) -> Part | FileNote | None:
         try:
             waiting.verdict, claim = self._prove(waiting)
+            if claim.only and _is_other(waiting.verdict, claim):
+                what = waiting.verdict.media_type
+                return note_of(
+                    waiting, "unwanted", f"it is {what}; of this name only {' or '.join(claim.only)} is taken"
+                )
             if not waiting.verdict.whole:
-                return self.room.give_up(waiting, waiting.verdict.reason)
+                if not self.room.anyhow(waiting):
+                    return self.room.give_up(waiting, waiting.verdict.reason)
+                claim = replace(claim, facts={**claim.facts, "not_whole": waiting.verdict.reason})
             root = self._root(waiting.file.path)
             part = self.spool.secure(self.source.name, root, self._dated(waiting), claim, waiting.verdict)
             self.room.full = ""
@@ -149,3 +156,9 @@ class Looking:
 
     def _root(self, path: Path) -> Path:
         return next(root for root in self.source.watcher.roots if path.is_relative_to(root))
+
+
+def _is_other(verdict: Verdict, claim: Claim) -> bool:
+    """It surely is of another kind. What has hardly begun may still become anything."""
+    begun = verdict.whole or verdict.media_type != "application/octet-stream"
+    return begun and verdict.media_type not in claim.only

@@ -139,7 +139,7 @@ class _Counting:
         if self._into is not None and self._open[-1] == "testcase":
             self._into = None
         if name == "testcase" and self._case is not None:
-            self._count(TestCase.fromelem(self._case))
+            self._count(TestCase.fromelem(self._case))  # type: ignore[no-untyped-call]
             self._case = self._into = None
 
     def close(self) -> None:

@@ -136,9 +136,12 @@ def _part(source: Source, path: Path, number: int, notes: list[str]) -> Part:
     if file is None:
         raise ValueError("is no regular file" if os.path.lexists(path) else "is not there")
     verdict = app.prove(path.parent, file)
-    if not verdict.whole:
-        raise ValueError(f"is not whole: {verdict.reason}")
     name, claim = _claim(source, file, notes)
+    facts = dict(claim.facts) if claim else {}
+    if not verdict.whole:
+        if claim is None or claim.anyhow is None:
+            raise ValueError(f"is not whole: {verdict.reason}")
+        facts["not_whole"] = verdict.reason
     family = verdict.media_type.partition("/")[0]
     role = claim.role if claim else {"image": "picture"}.get(family, family)
     changed = datetime.fromtimestamp(file.mtime_ns // 10**9, UTC)
@@ -155,7 +158,7 @@ def _part(source: Source, path: Path, number: int, notes: list[str]) -> Part:
         fingerprint=file.fingerprint,
         seen_at=changed,
         modified_at=changed,
-        facts=dict(claim.facts) if claim else {},
+        facts=facts,
         identity=claim.identity if claim else "",
     )
 
@@ -173,10 +176,14 @@ def _claim(source: Source, file: SeenFile, notes: list[str]) -> tuple[str, Claim
 
 
 def _event(source: Source, parts: list[Part], notes: list[str]) -> Event:
-    sightings = [each for each in _grouped(source, parts) if not each.nothing]
+    found = list(_grouped(source, parts))
+    sightings = [each for each in found if not each.nothing] or found
+    if sightings and sightings[0].nothing:
+        notes.append(f"{source.name} would not post it: {sightings[0].nothing}")
     if len(sightings) > 1:
         notes.append(f"{source.name} would make {len(sightings)} events of these files; they are shown as one")
     first = max(sightings, key=lambda each: len(each.parts), default=None)
+    unshown = {part.id for each in sightings for part in each.unshown}
     return Event(
         id=0,
         source=source.name,
@@ -186,7 +193,7 @@ def _event(source: Source, parts: list[Part], notes: list[str]) -> Event:
         facts=_facts(source, first),
         route=first.route if first else Route(),
         revision=1,
-        parts=tuple(parts),
+        parts=tuple(replace(part, shown=part.id not in unshown) for part in parts),
     )
 
 

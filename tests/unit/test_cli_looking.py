@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import gzip
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ import cv2
 import numpy
 import pytest
 
+from .artifacts import RUN
 from .cli_help import JPEG, SETTINGS, Memory, Place, a_place
 
 MOTION = """\
@@ -204,6 +206,38 @@ def test_preview_tells_every_file_that_cannot_be_used(place: Place) -> None:
     assert "cut or still being written" in answer.err
     assert "is not there" in answer.err
     assert "is no regular file" in answer.err
+
+
+RUNS = """\
+[agent]
+state = "state"
+
+[watch.nightly]
+type = "artifacts"
+path = "runs"
+enrich = []
+"""
+
+
+def test_preview_shows_a_run_as_it_would_be_posted(tmp_path: Path) -> None:
+    place = a_place(tmp_path, RUNS)
+    run = tmp_path / "runs" / "17"
+    run.mkdir(parents=True)
+    (run / "cut.xml").write_text("<testsuite><testcase name='press'><failure message='no grip'/></testcase>")
+    (run / "core").write_bytes(gzip.decompress((RUN / "tree/cores/segv/core.gz").read_bytes()))
+    post = place.call("preview", str(run / "cut.xml"), str(run / "core"), "--json").json["post"]
+    assert post["title"] == "17: 1 of 1 test failed, 1 crash, 1 report not whole"
+    assert "press: no grip" in str(post)
+    assert [part["name"] for part in post["parts"]] == ["cut.xml"]
+
+
+def test_preview_says_why_a_run_would_not_be_posted(tmp_path: Path) -> None:
+    place = a_place(tmp_path, RUNS)
+    report = tmp_path / "runs" / "17" / "junit.xml"
+    report.parent.mkdir(parents=True)
+    report.write_text("<testsuite><testcase name='press'/></testsuite>")
+    assert "nightly would not post it: it passed: 1 test" in place.call("preview", str(report)).out
+    assert "event 1: tests" in place.call("scan", "nightly").out
 
 
 # --- check ------------------------------------------------------------------------------------------------------------

@@ -22,6 +22,9 @@ _ONCE = timedelta(seconds=1)  # pictures and traces are written in one go
 _BYTES_A_SECOND = 1_000_000  # a log that goes on growing is copied again at each pause: the larger, the rarer
 _LARGE_LOG = 10_000_000  # bytes; of more the post has an excerpt, so the whole stays in our spool for a while
 
+#: What is read in a file of each role, as a fact.
+_READ = {"report": "junit", "core": "core"}
+
 _CORE, _PACKED = "application/x-coredump", "application/zstd"
 _TEXTS = ("text/plain", "application/octet-stream", "application/xml")  # the second: with a stray control character
 
@@ -208,6 +211,8 @@ class Artifacts:
         return until if until > now else None
 
     def _nothing(self, run: Run, facts: Facts) -> str:
+        if any(_READ.get(part.role, "run") not in part.facts for part in run.parts):
+            return ""  # `scan` looks at names alone
         reports = [part for part in run.of("report") if part.facts.get("junit")]
         if not reports and not facts["crashes"]:
             return "no report and no crash"

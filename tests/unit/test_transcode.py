@@ -154,6 +154,13 @@ def test_a_very_short_message_stays(tmp_path: Path, made: Path) -> None:
     assert seconds(sent(part_of(file), made).file) == pytest.approx(0.2, abs=0.1)
 
 
+def test_a_click_of_a_few_samples_is_no_sound(tmp_path: Path, made: Path) -> None:
+    file = tmp_path / "click.wav"
+    sox("-n", "-r", 48000, "-b", 16, file, "trim", 0, "4s")
+    with pytest.raises(Discarded, match="there is no sound in it"):
+        sent(part_of(file), made)
+
+
 # --- bad input --------------------------------------------------------------------------------------------------------
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import re
+import shutil
 import statistics
 import tempfile
 import time
@@ -21,11 +21,11 @@ from pathlib import Path
 from tests.doubles.known import BIRDCAM_KEY, KnownDouble
 from tests.doubles.known_http import Request
 from tests.system.agent import AgentProcess, wait_for
-from tests.unit.sounds import DATA, sox
+from tests.system.asterisk import Asterisk, recorded
+from tests.unit.sounds import DATA
 
 TARGET = 0.5  # seconds, at the median
 SECONDS = 6
-FORMATS = ("gsm", "wav", "WAV")  # in the order in which Asterisk renames them; the text comes last
 PLUGINS = {"status", "photo", "entry", "indiepub", "media"}
 SETTINGS = """
 [agent]
@@ -41,60 +41,6 @@ site = "{site}"
 user = "birdcam"
 key = "file:known.key"
 """
-TEXT = """;
-; Message Information file
-;
-[message]
-origmailbox=1234
-context=leave
-macrocontext=
-exten=1234
-rdnis=unknown
-priority=1
-callerchan=PJSIP/trunk-0000000{number}
-callerid="Alice Example" <+4312345{number:03}>
-origdate=Mon Nov 23 03:10:41 AM UTC 2026
-origtime={origtime}
-category=
-msg_id={origtime}-{number:08x}
-flag=
-duration={seconds}
-"""
-
-
-@dataclass
-class Caller:
-    """Leaves messages as Asterisk does: recorded below tmp, renamed under the mailbox's lock, the text last."""
-
-    spool: Path
-    sounds: dict[str, bytes]  # by format
-    made: int = 0
-
-    def __post_init__(self) -> None:
-        self.inbox = self.spool / "default" / "1234" / "INBOX"
-        self.tmp = self.inbox.with_name("tmp")
-        self.inbox.mkdir(parents=True)
-        self.tmp.mkdir()
-
-    def leave(self) -> float:
-        """One more message. Returns when its text was renamed."""
-        recorded, slot = self.tmp / f"X{self.made:05}", self.inbox / f"msg{self.made:04}"
-        recorded.touch()
-        for ending in ("WAV", "gsm", "wav"):
-            recorded.with_suffix(f".{ending}").write_bytes(self.sounds[ending])
-        recorded.write_text(TEXT.format(number=self.made, origtime=int(time.time()), seconds=SECONDS))
-        lock = self.inbox / ".lock-3e22aa8e"
-        lock.touch()
-        os.link(lock, self.inbox / ".lock")
-        lock.unlink()
-        for ending in FORMATS:
-            recorded.with_suffix(f".{ending}").rename(slot.with_suffix(f".{ending}"))
-        recorded.rename(slot.with_suffix(".txt"))
-        renamed = time.time()
-        slot.with_suffix(".txt").chmod(0o666)
-        (self.inbox / ".lock").unlink()
-        self.made += 1
-        return renamed
 
 
 class Arrivals(list[Request]):
@@ -128,13 +74,15 @@ def measure(messages: int, pause: float, enrich: str = "") -> Measured:
     found = Measured()
     with tempfile.TemporaryDirectory(prefix="mediaagent-latency-") as name, KnownDouble(plugins=PLUGINS) as double:
         double.requests = arrivals = Arrivals()
-        agent, caller = _agent(Path(name), double, enrich), Caller(Path(name) / "spool", _sounds(Path(name)))
+        sound = Path(shutil.copy(DATA / "msg0001.wav", name))
+        sounds = recorded(sound, "repeat", 2, "trim", 0, SECONDS + 0.2)
+        agent, asterisk = _agent(Path(name), double, enrich), Asterisk(Path(name) / "spool")
         agent.start()
         try:
             agent.wait_until_running()
             for number in range(messages + 2):
                 arrivals.at.clear()
-                renamed, posted = caller.leave(), _until_posted(double, number + 1, agent)
+                renamed, posted = asterisk.takes(sounds, SECONDS), _until_posted(double, number + 1, agent)
                 moments = _moments(agent, number, renamed, posted, arrivals)
                 if number == 0:
                     found.cold = posted - renamed
@@ -155,17 +103,6 @@ def _agent(folder: Path, double: KnownDouble, enrich: str) -> AgentProcess:
     agent = AgentProcess(folder)
     agent.configure(SETTINGS.format(site=double.address, enrich=f"enrich = {enrich}" if enrich else ""))
     return agent
-
-
-def _sounds(folder: Path) -> dict[str, bytes]:
-    """What Asterisk wrote, as long as it has to be."""
-    sounds = {}
-    for ending in FORMATS:
-        form = ["-t", "wav", "-e", "gsm-full-rate"] if ending == "WAV" else []
-        file = folder / f"sound.{ending}"
-        sox(DATA / "msg0001.wav", *form, file, "repeat", 2, "trim", 0, SECONDS + 0.2)
-        sounds[ending] = file.read_bytes()
-    return sounds
 
 
 def _until_posted(double: KnownDouble, count: int, agent: AgentProcess) -> float:

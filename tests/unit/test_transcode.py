@@ -104,10 +104,11 @@ def test_peaks_are_limited_and_not_clipped(tmp_path: Path, made: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", [".wav", ".WAV", ".gsm"])
-def test_silence_at_both_ends_is_trimmed_to_a_margin(tmp_path: Path, made: Path, ending: str) -> None:
+@pytest.mark.parametrize("form", ["mp3", "m4a"])
+def test_silence_at_both_ends_is_trimmed_to_a_margin(tmp_path: Path, made: Path, ending: str, form: str) -> None:
     file = spoken(tmp_path / f"a{ending}", *DEFAULT, "pad", 2, 3)
     assert min(edges(file)) > 1.9
-    after = sent(part_of(file), made)
+    after = sent(part_of(file), made, format=form)
     before, behind = edges(after.file)
     assert 0.15 < before < 0.55
     assert 0.15 < behind < 0.75

@@ -161,6 +161,22 @@ def test_the_owners_word_reaches_the_running_agent_at_once(folder: Path) -> None
         end(agent)
 
 
+def test_a_nudged_agent_looks_without_waiting_for_its_next_round(folder: Path) -> None:
+    """As Asterisk's externnotify calls it, where hints don't come: a spool on another machine's disk."""
+    (folder / "agent.toml").write_text(SETTINGS.replace("200ms", "1h", 1).replace("200ms", "0s"))
+    agent = start(folder)
+    try:
+        picture(folder / "pictures" / "robin.jpg")
+        time.sleep(1)
+        assert posts(folder) == []
+        told = call(folder, "nudge", "default", "1234", "2", "6", "0")
+        assert (told.returncode, told.stdout, told.stderr) == (0, "the agent looks now\n", "")
+        assert len(until(lambda: posts(folder))) == 1
+    finally:
+        end(agent)
+    assert call(folder, "nudge", "default", "1234", "2", "6", "0").returncode == 1
+
+
 def until(look: Callable[[], list[Any]]) -> list[Any]:
     """What is found, as soon as there is something."""
     deadline = time.monotonic() + 30

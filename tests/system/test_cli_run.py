@@ -17,6 +17,8 @@ import cv2
 import numpy
 import pytest
 
+from tests.unit.sounds import samples
+
 ROOT = Path(__file__).parent.parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 SETTINGS = """\
@@ -193,7 +195,7 @@ def test_a_state_folder_that_cannot_be_made_is_one_line(folder: Path) -> None:
     assert call(folder, "check").returncode == 2
 
 
-def test_the_demo_ends_by_itself_with_one_post_on_its_page(tmp_path: Path) -> None:
+def test_the_demo_ends_by_itself_with_a_picture_and_a_voicemail_on_its_page(tmp_path: Path) -> None:
     started = time.monotonic()
     result = subprocess.run(
         [sys.executable, "-m", "mediaagent", "demo"],
@@ -211,10 +213,18 @@ def test_the_demo_ends_by_itself_with_one_post_on_its_page(tmp_path: Path) -> No
     assert index.name == "index.html"
     assert index.parent.parent.parent == tmp_path
     feed = json.loads((index.parent / "feed.json").read_text())
-    assert len(feed["items"]) == 1
-    assert len(feed["items"][0]["attachments"]) == 1
+    call, visit = feed["items"]
+    (sound,), (shot,) = call["attachments"], visit["attachments"]
+    assert (sound["mime_type"], shot["mime_type"]) == ("audio/mpeg", "image/jpeg")
+    assert call["title"] == "Voicemail from Alice Example, 0:05"
+    assert call["_mediaagent"]["access"] == "private"
+    assert 4.5 < len(samples(index.parent / sound["url"])) / 16_000 < 5.6
     for said in (
         "is whole",
+        "tmp/, which the agent leaves alone",
+        "msg0000.wav, is whole, with text and sound",
+        "1 movie and 16 pictures",
+        "transcode: msg0000.mp3",
         "ignored: lastsnap.jpg",
         "-snapshot.jpg",
         "one visit",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -172,6 +174,13 @@ def test_traces_are_taken_on_wish_and_pictures_not_against_it() -> None:
 
 def test_what_says_what_the_run_is_is_small() -> None:
     assert "more than 65536 bytes" in reason("run-1/mediaagent.json", size=65_537)
+
+
+def test_what_reads_reports_and_cores_is_not_loaded_to_watch() -> None:
+    """The agent's own process asks for claims and groups; only the workbench's child reads."""
+    code = "import sys, mediaagent.builtin.watchers.artifacts; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert not {"junitparser", "defusedxml", "elftools", "zstandard", "lxml"} & set(done.stdout.split())
 
 
 def test_a_folder_whose_name_is_no_text_is_a_run_too() -> None:

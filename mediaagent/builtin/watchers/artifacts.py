@@ -116,12 +116,11 @@ class Artifacts:
             return temporary
         if self.run == "folder" and not folder:
             return _NO_RUN
-        facts = {"run": printable(folder)}
-        together = printable(folder) or "run"
         claimed = self._claimed(below, file.size)
         if isinstance(claimed, Ignored):
             return claimed
-        return Claim(identity=str(file.mtime_ns), together=together, facts=facts, **claimed)
+        run = printable(folder)
+        return Claim(identity=str(file.mtime_ns), together=run or "run", facts={"run": run}, **claimed)
 
     def _placed(self, name: str) -> tuple[str, str]:
         """The run's folder, and the name below it."""
@@ -131,7 +130,7 @@ class Artifacts:
     def _claimed(self, below: str, size: int) -> dict[str, Any] | Ignored:
         """What a claim says of the file itself."""
         kind = kind_of(below.rpartition("/")[2])
-        if below == self.done and (kind in ("other", "unknown", "trace") or not size) and kind != "report":
+        if below == self.done and kind != "report" and (not size or kind in ("other", "unknown", "trace")):
             return {"role": "done", "secure": False, "quiet": timedelta(0)}
         if below in ABOUT:
             return _LARGE_ABOUT if size > told.LARGEST_ABOUT else {"role": "about", "quiet": _ONCE}

@@ -354,6 +354,7 @@ def make_agent(settings: Settings, log: Any = None) -> Agent:
         log=log,
         rescan=settings.agent.rescan,
         trouble=state.trouble,
+        hints=settings.agent.lookout != "walk",
     )
     lanes = [
         Lane(

@@ -49,12 +49,14 @@ class Watching:
     log: Log
     rescan: timedelta
     trouble: Callable[[str, str], None]  # (where, what); "" when it is over
+    hints: bool = True  # False: the lookout has none, so a walk alone tells what came
     wake: Callable[[], None] = lambda: None  # called from the lookout's threads when there is a hint
     _hints: queue.SimpleQueue[Hint] = field(default_factory=queue.SimpleQueue)
     _gather_at: dict[str, float] = field(default_factory=dict)  # source -> steady time
     _rest_until: dict[str, float] = field(default_factory=dict)  # source -> steady time
     _troubled: dict[Path, set[str]] = field(default_factory=dict)  # root -> where its last walk met trouble
     _walk_at: float = 0.0
+    _walked_at: datetime | None = None  # when the last walk began
     _walk_soonest: float = 0.0  # however often somebody asks
     _asked: bool = False
     _first: bool = True
@@ -108,7 +110,13 @@ class Watching:
         try:
             newest = securing.newest if securing.full else ""
             done, again = gather(
-                source, self.outbox, self.clock, self.log, interrupted_at=newest, unfinished=securing.unfinished
+                source,
+                self.outbox,
+                self.clock,
+                self.log,
+                interrupted_at=newest,
+                unfinished=securing.unfinished,
+                walked_at=None if self.hints else self._walked_at,
             )
         except Exception as error:  # a plug-in's turn
             self.log.exception("grouping failed", source=source.name)

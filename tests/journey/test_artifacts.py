@@ -114,7 +114,7 @@ def test_a_folder_that_is_moved_in_with_all_that_is_in_it_is_one_run(runs: Runs,
     runs.pass_time(2)
     (tmp_path / "elsewhere").rename(runs.root / "17")
     runs.pass_time(40)
-    assert runs.files == [["junit.xml", "out.log"]]
+    assert runs.files == [["junit.xml", "slug-out.log"]]
 
 
 def test_a_crash_that_the_next_one_overwrites_is_not_lost(runs: Runs) -> None:

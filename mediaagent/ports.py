@@ -29,7 +29,6 @@ from mediaagent.model import (
     Route,
     SeenFile,
     Sighting,
-    Verdict,
 )
 
 __all__ = [
@@ -190,13 +189,10 @@ class Marks(Collection[int], Protocol):
 class Spool(Protocol):
     """Our own durable copies of the producers' files."""
 
-    def prove(self, file: SeenFile, root: Path) -> Verdict:
-        """Whether the content is whole, opened safely below `root`. Raises Unsecured."""
-
-    def secure(self, source: str, root: Path, file: SeenFile, claim: Claim, verdict: Verdict) -> Part:
-        """Copies the claim's files in one hand; safe only after `settle`. Raises Unsecured.
-
-        Of alternative companions the first is meant: whoever has proven them has chosen."""
+    def secure(self, source: str, root: Path, file: SeenFile, claim: Claim) -> Part:
+        """Opens the claim's files safely below `root`, in one hand, proves that they are whole, and copies them; safe
+        only after `settle`. Of alternative companions the first that is there is taken. The part has the names under
+        which they were opened. Raises Unsecured, Incomplete among them."""
 
     def settle(self, parts: Sequence[Part]) -> None:
         """Makes copies durable, many at once; their files are readable from then on. Raises Unsecured."""

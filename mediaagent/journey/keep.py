@@ -9,7 +9,7 @@ from datetime import timedelta
 from mediaagent.errors import Deferred, Incomplete, Unsecured
 from mediaagent.journey.plan import Log, Source
 from mediaagent.journey.waiting import PAUSE, Harvest, WaitingFile, WaitingRoom
-from mediaagent.model import Facts, FileNote, Part, SeenFile, Verdict, printable
+from mediaagent.model import Facts, FileNote, Part, SeenFile, printable
 from mediaagent.ports import Ledger, Lookout, Spool, Workbench
 
 __all__ = ["Keeping"]
@@ -123,8 +123,8 @@ class Keeping:
             if error.again and error.again > quiet:
                 self.room.wait(waiting, str(error), (error.again - quiet).total_seconds())
                 return None
-            waiting.verdict = Verdict(False, part.media_type, str(error))
-            return self.room.give_up(waiting, str(error))
+            waiting.lacks = str(error)
+            return self.room.give_up(waiting, waiting.lacks)
         except Deferred as error:
             self.spool.release([part.file.parent])
             return self.room.unreadable(waiting, str(error))

@@ -10,11 +10,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import os
-import re
 import secrets
 import shutil
 import time
@@ -27,11 +25,12 @@ from pathlib import Path
 
 import msgspec
 
-from mediaagent.errors import Changed, Gone, SpoolFull
+from mediaagent.errors import Changed, Incomplete, SpoolFull
 from mediaagent.model import Claim, Event, Part, SeenFile, Verdict, printable
-from mediaagent.rules.completeness import examine
 from mediaagent.store.codec import dumps, loads
-from mediaagent.store.safely import copy_into, fsync_folder, open_below, same_file, translated, write_durably
+from mediaagent.store.hand import Hand, Held, hold
+from mediaagent.store.proof import prove_open
+from mediaagent.store.safely import copy_into, fsync_folder, translated, write_durably
 from mediaagent.store.weights import Weights
 
 __all__ = ["DiskSpool", "new_id"]
@@ -39,8 +38,6 @@ __all__ = ["DiskSpool", "new_id"]
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 #: Room that stays free on the spool's disk: a tenth of it, but no more than this.
 _RESERVE = 2_000_000_000
-#: Looks at a folder that is being renumbered, before the hand that we hold is thought to be old.
-_LISTINGS = 10
 
 
 def new_id() -> str:
@@ -76,29 +73,19 @@ class DiskSpool:
         """Bytes in the spool."""
         return self._weights.total
 
-    def prove(self, file: SeenFile, root: Path) -> Verdict:
-        with open_below(root, file.path) as descriptor:
-            if not same_file(os.fstat(descriptor), file):
-                raise Changed(f"{printable(file.path)} has changed")
-            try:
-                return examine(file.size, lambda offset, length: os.pread(descriptor, length, offset), file.path.name)
-            except OSError as error:
-                raise translated(file.path, error) from error
-
-    def secure(self, source: str, root: Path, file: SeenFile, claim: Claim, verdict: Verdict) -> Part:
-        part = _part(source, root, file, claim, verdict)
+    def secure(self, source: str, root: Path, file: SeenFile, claim: Claim) -> Part:
         if not claim.secure:
-            return part
-        making = self.folder_path / "tmp" / part.id
+            return _part(source, root, file, claim, claim.hand[claim.shown][0] if claim.shown else file.path)
+        making = self.folder_path / "tmp" / new_id()
         try:
-            part = self._copy(part, making, root, file, claim)
+            with hold(root, file, claim) as hand:
+                return self._copy(source, root, file, claim, hand, making)
         except OSError as error:
             self._drop(making)
             raise translated(file.path, error) from error
         except BaseException:
             self._drop(making)
             raise
-        return part
 
     def _drop(self, making: Path) -> None:
         shutil.rmtree(making, ignore_errors=True)
@@ -123,28 +110,24 @@ class DiskSpool:
         for part in copied:
             self._weights.weigh(self.folder_path / "parts" / part.id)
 
-    def _copy(self, part: Part, making: Path, root: Path, file: SeenFile, claim: Claim) -> Part:
-        """Opens the whole hand, sees that its names still stand for it, and only then takes its time to copy.
-
-        What is open can't be renamed, replaced or deleted under our hands any more, only written to.
-        """
-        originals = {claim.role: file.path, **{role: paths[0] for role, paths in claim.hand.items()}}
-        with contextlib.ExitStack() as stack:
-            opened = {role: stack.enter_context(open_below(root, path)) for role, path in originals.items()}
-            if not same_file(os.fstat(opened[claim.role]), file):
-                raise Changed(f"{printable(file.path)} has changed")
-            if claim.series:
-                _not_being_renumbered(file.path, claim)
-            for role, path in originals.items():
-                _still_the_same(path, os.fstat(opened[role]))
-            size = sum(os.fstat(each).st_size for each in opened.values())
-            self._make_room(size)
-            self._weights.put(self.folder_path / "parts" / part.id, size)  # reserved; weighed when it is settled
-            making.mkdir(mode=0o700)
-            for role, path in originals.items():
-                _copy_one(opened[role], path, making / role)
-        home = self.folder_path / "parts" / part.id
-        part = replace(part, sha256=_sha256(making / claim.role), files={role: home / role for role in originals})
+    def _copy(self, source: str, root: Path, file: SeenFile, claim: Claim, hand: Hand, making: Path) -> Part:
+        """Proves and copies what is held; it may take its time for that."""
+        verdicts = {role: _proven(held, role != claim.role) for role, held in hand.items()}
+        size = sum(held.status.st_size for held in hand.values())
+        self._make_room(size)
+        self._weights.put(self.folder_path / "parts" / making.name, size)  # reserved; weighed when it is settled
+        making.mkdir(mode=0o700)
+        for role, held in hand.items():
+            _copy_one(held, making / role)
+        home = self.folder_path / "parts" / making.name
+        seen = replace(file, path=hand[claim.role].path)  # in a series it may have got another name meanwhile
+        part = replace(
+            _part(source, root, seen, claim, hand[claim.shown or claim.role].path),
+            id=making.name,
+            media_type=verdicts[claim.shown or claim.role].media_type,
+            sha256=_sha256(making / claim.role),
+            files={role: home / role for role in hand},
+        )
         (making / "part.json").write_bytes(self._note(part, claim.wants))
         return part
 
@@ -214,20 +197,27 @@ class DiskSpool:
         return sorted(found, key=lambda event: (event.id, event.revision))
 
 
-def _copy_one(source: int, path: Path, target: Path) -> None:
-    before = os.fstat(source)
+def _proven(held: Held, told: bool) -> Verdict:
+    """Raises Incomplete, for a companion with its name."""
+    verdict = prove_open(held.descriptor, held.path)
+    if not verdict.whole:
+        raise Incomplete(f"{printable(held.path.name)}: {verdict.reason}" if told else verdict.reason)
+    return verdict
+
+
+def _copy_one(source: Held, target: Path) -> None:
+    before = source.status
     descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        copy_into(source, descriptor, path)
+        copy_into(source.descriptor, descriptor, source.path)
     finally:
         os.close(descriptor)
-    after = os.fstat(source)
+    after = source.status
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise Changed(f"{printable(path)} changed while it was copied")
+        raise Changed(f"{printable(source.path)} changed while it was copied")
 
 
-def _part(source: str, root: Path, file: SeenFile, claim: Claim, verdict: Verdict) -> Part:
-    shown = claim.hand[claim.shown][0] if claim.shown else file.path
+def _part(source: str, root: Path, file: SeenFile, claim: Claim, shown: Path) -> Part:
     return Part(
         id=new_id(),
         source=source,
@@ -237,7 +227,7 @@ def _part(source: str, root: Path, file: SeenFile, claim: Claim, verdict: Verdic
         files={},
         sha256="",
         size=file.size,
-        media_type=verdict.media_type,
+        media_type=Verdict(True).media_type,
         fingerprint=file.fingerprint,
         seen_at=file.first_seen,
         modified_at=_moment(file.mtime_ns),
@@ -252,34 +242,6 @@ def _moment(nanoseconds: int) -> datetime:
         return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=nanoseconds // 1000)
     except OverflowError:
         return datetime.fromtimestamp(0, UTC)
-
-
-def _not_being_renumbered(path: Path, claim: Claim) -> None:
-    """Between the rename of a companion and that of its file, names pair what does not belong together.
-
-    For just so long the file whose companion went ahead stands without it, wherever in the folder. So a look at the
-    names, between opening the hand and seeing that its names still stand for it, tells for sure.
-    """
-    endings = [paths[0].name.removeprefix(path.stem) for paths in claim.hand.values()]
-    series = re.compile(claim.series)
-    for _ in range(_LISTINGS):
-        names = set(os.listdir(path.parent))  # noqa: PTH208  (names alone)
-        stems = [
-            name.removesuffix(path.suffix) for name in names if name.endswith(path.suffix) and series.fullmatch(name)
-        ]
-        if all(stem + ending in names for stem in stems for ending in endings):
-            return
-    raise Changed(f"{printable(path.parent)} is being renumbered")
-
-
-def _still_the_same(path: Path, opened: os.stat_result) -> None:
-    """A renumbering while we opened gave the name to another file: what we hold is a mixture."""
-    try:
-        found = path.lstat()
-    except OSError as error:
-        raise Gone(f"{printable(path)} is gone") from error
-    if (found.st_dev, found.st_ino) != (opened.st_dev, opened.st_ino):
-        raise Changed(f"{printable(path)} is another file now")
 
 
 @functools.cache

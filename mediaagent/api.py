@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from mediaagent.errors import Deferred, Discarded, Incomplete, Rejected, TooLarge
 from mediaagent.model import (
     Absent,
+    Bucket,
     Claim,
     Defaults,
     Event,
@@ -42,6 +43,7 @@ from mediaagent.ports import (
 
 __all__ = [
     "Absent",
+    "Bucket",
     "ByteSize",
     "Claim",
     "Defaults",

@@ -16,6 +16,7 @@
         ├── Changed                it is not (any more) what was seen: look again
         ├── Gone                   it is not there any more
         ├── Incomplete             its content tells that it is not whole (yet)
+        ├── Unwanted               it is of another kind than its watcher takes
         ├── Refused                it must not be read (a link, a pipe, a stranger's file)
         ├── Unreadable             the system refused to open or read it
         └── SpoolFull              no room by `spool_limit` or on the disk: wait
@@ -48,6 +49,7 @@ __all__ = [
     "TooLarge",
     "Unreadable",
     "Unsecured",
+    "Unwanted",
 ]
 
 
@@ -138,6 +140,10 @@ class Incomplete(Unsecured):
     def __init__(self, reason: str, *, again: timedelta | None = None) -> None:
         super().__init__(reason)
         self.again = again
+
+
+class Unwanted(Unsecured):
+    """It is of another kind than its watcher takes."""
 
 
 class Refused(Unsecured):

@@ -16,6 +16,7 @@ import msgspec
 
 __all__ = [
     "Absent",
+    "Bucket",
     "Claim",
     "Defaults",
     "Delivery",
@@ -35,6 +36,7 @@ __all__ = [
     "Problem",
     "Receipt",
     "Route",
+    "Seen",
     "SeenFile",
     "Sighting",
     "Text",
@@ -112,6 +114,10 @@ class Claim:
     series: str = ""  # a pattern of names in this folder that the producer renumbers, each file after its companions:
     #                     while one lacks a companion, names tell nothing of what belongs together
     quiet: timedelta = timedelta(seconds=1)  # this long without a change counts as finished
+    anyhow: timedelta | None = None  # after so long without a change it is taken though it is not whole: what a
+    #                     program left when it died is evidence; the fact "not_whole" says what is missing
+    only: tuple[str, ...] = ()  # media types by content: a file that shows another is not taken after all
+    together: str = ""  # files with the same word become one event: it stays open while one of them is being written
     secure: bool = True  # False: only noted as a fact (a movie that isn't posted); never opened or copied
     done: Path | None = None  # finished only when this marker file exists
     identity: str = ""  # what the producer's data in the name says of *which* file this is; a copy with another
@@ -138,7 +144,7 @@ class FileNote:
     """Why a seen file is not taken."""
 
     file: SeenFile
-    state: Literal["baseline", "incomplete", "refused", "renamed", "gone"]
+    state: Literal["baseline", "incomplete", "refused", "renamed", "gone", "unwanted"]
     reason: str
     part: str = ""  # renamed: the part that has this name now
 
@@ -171,6 +177,7 @@ class Part:
     facts: Facts
     identity: str = ""
     copy: int = 1  # the how-manieth file with these very bytes in this source
+    shown: bool = True  # False: the event's, for enrichers to look into, but no post has it (a core dump)
     event_key: str = ""  # of the closed event it belongs to; "" when it is still open
 
     @property
@@ -205,6 +212,11 @@ class Sighting:
         Part, ...
     ] = ()  # the same again (a copy, a forwarded one): theirs is the event, but they change nothing
     once: bool = False  # it never grows: what comes to its key when it is an event already is spare
+    unshown: tuple[Part, ...] = ()  # those of `parts` that no post has; enrichers look into them all the same
+    keep: timedelta = timedelta(0)  # our copies of its files stay at least so long (unless the spool gets full)
+    together: str = ""  # `Claim.together` of its files
+    topic: str = ""  # with `outcome`: it is posted only if the topic's last event ended otherwise
+    outcome: str = ""  # "failed", "passed"; a first one is posted only when it is "failed"
     route: Route = Route()
 
 
@@ -257,6 +269,25 @@ class PostPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """What makes a post the same again as an earlier one of its source, which then counts it instead."""
+
+    key: str  # 8 to 64 of [0-9a-f]
+    within: timedelta  # so long after the earlier one happened
+    link: str = ""  # where to read more of this time: the newest one is shown; http or https
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """How often the same came again, in absolute values."""
+
+    times: int  # with the first
+    first: datetime
+    last: datetime
+    link: str = ""  # of the last time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
     """What people will see. Escaping for where it goes is the uploader's."""
 
@@ -270,6 +301,8 @@ class Post:
     source: str = ""
     key: str = ""  # the event's
     revision: int = 1
+    bucket: Bucket | None = None  # set by an enricher that knows the same when it sees it again
+    seen: Seen | None = None  # set by the core when it came again
 
     @property
     def text(self) -> str:
@@ -335,6 +368,7 @@ class Defaults:
     enrich: tuple[str, ...] = ()  # types of enrichers
     facts: Mapping[str, str] = field(default_factory=dict)  # facts its sightings carry -> what each is
     reopen: timedelta = timedelta(0)  # so long after an event was closed a late part may still join it
+    form: Literal["media", "entry"] = "media"  # posts are made by what their files are, or long posts that link them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

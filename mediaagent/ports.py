@@ -189,10 +189,12 @@ class Marks(Collection[int], Protocol):
 class Spool(Protocol):
     """Our own durable copies of the producers' files."""
 
-    def secure(self, source: str, root: Path, file: SeenFile, claim: Claim) -> Part:
+    def secure(self, source: str, root: Path, file: SeenFile, claim: Claim, *, anyhow: bool = False) -> Part:
         """Opens the claim's files safely below `root`, in one hand, proves that they are whole, and copies them; safe
         only after `settle`. Of alternative companions the first that is there is taken. The part has the names under
-        which they were opened. Raises Unsecured, Incomplete among them."""
+        which they were opened. `anyhow`: though the file isn't whole; the fact "not_whole" says what is missing.
+
+        Raises Unsecured: Incomplete and Unwanted among others."""
 
     def settle(self, parts: Sequence[Part]) -> None:
         """Makes copies durable, many at once; their files are readable from then on. Raises Unsecured."""
@@ -277,8 +279,10 @@ class Outbox(Protocol):
     def unprepared(self) -> Event | None:
         """The event that has waited longest for its post to be prepared."""
 
-    def keep(self, event: Event, post: Post, notes: Sequence[str]) -> None:
-        """The prepared post; its deliveries may begin."""
+    def keep(self, event: Event, post: Post, notes: Sequence[str]) -> int | None:
+        """The prepared post; its deliveries may begin.
+
+        One that is the same again (`Post.bucket`) gets none: returned is the event whose post counts it instead."""
 
     def dismiss(self, event: Event, reason: str) -> None:
         """The event is not posted, and why."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mediaagent.errors import Changed, Gone, Incomplete, Refused, SpoolFull, Unreadable
+from mediaagent.errors import Changed, Gone, Incomplete, Refused, SpoolFull, Unreadable, Unwanted
 from mediaagent.journey.plan import Log, Source
 from mediaagent.journey.waiting import PAUSE, Harvest, WaitingFile, WaitingRoom, note_of
 from mediaagent.model import Claim, FileNote, Part, SeenFile, printable
@@ -83,7 +83,7 @@ class Looking:
         self._look_at_hand(waiting)
         if waiting.claim.done and self.lookout.look(waiting.claim.done) is None:
             return self.room.give_up(waiting, f"waits for {printable(waiting.claim.done.name)}")
-        if waiting.lacks:
+        if waiting.lacks and not self.room.anyhow(waiting):
             return self.room.give_up(waiting, waiting.lacks)
         return self._secure(waiting)
 
@@ -101,8 +101,11 @@ class Looking:
     def _secure(self, waiting: WaitingFile) -> Part | FileNote | None:
         try:
             root = self._root(waiting.file.path)
-            part = self.spool.secure(self.source.name, root, self._dated(waiting), self._claim(waiting))
+            file, claim, anyhow = self._dated(waiting), self._claim(waiting), self.room.anyhow(waiting)
+            part = self.spool.secure(self.source.name, root, file, claim, anyhow=anyhow)
             self.room.full = ""
+        except Unwanted as error:
+            return note_of(waiting, "unwanted", str(error))
         except Incomplete as error:
             waiting.lacks = str(error)
             return self.room.give_up(waiting, waiting.lacks)

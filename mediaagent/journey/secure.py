@@ -115,6 +115,11 @@ class Securing:
         """The id of the part that was secured last."""
         return self._keeping.newest
 
+    @property
+    def unfinished(self) -> set[str]:
+        """`Claim.together` of files that are still being written."""
+        return self._room.unfinished()
+
     def next_look(self) -> float | None:
         """Steady time at which `take` will have something to do."""
         return self.clock.steady() if self._harvest else self._room.next_look

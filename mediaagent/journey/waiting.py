@@ -14,6 +14,8 @@ __all__ = ["PAUSE", "Harvest", "WaitingFile", "WaitingRoom", "note_of"]
 
 #: A file that could not be read, or found no room, is tried again after so many seconds.
 PAUSE = 10.0
+#: So long after it should have been taken a file holds up what it belongs to.
+_SLACK = timedelta(seconds=3)
 #: Looks in one go.
 _LOOKS = 512
 
@@ -120,8 +122,22 @@ class WaitingRoom:
             return note_of(waiting, "incomplete", why)
         # A hint tells of a change at once; where hints get lost, this look finds it.
         waited = now - waiting.since
-        self.wait(waiting, why, min(max(waited / 2, 1.0), PAUSE, end - now))
+        anyhow = waiting.claim.anyhow
+        left = anyhow.total_seconds() - waited if anyhow is not None else PAUSE
+        self.wait(waiting, why, min(max(waited / 2, 1.0), PAUSE, left, end - now))
         return None
+
+    def anyhow(self, waiting: WaitingFile) -> bool:
+        """Whether it has not changed for so long that it is taken though it isn't whole."""
+        return waiting.claim.anyhow is not None and self.quiet(waiting) >= waiting.claim.anyhow
+
+    def unfinished(self) -> set[str]:
+        """`Claim.together` of files that still change, or did lately; one that waits for longer holds up nobody."""
+        return {
+            waiting.claim.together
+            for waiting in self.files.values()
+            if waiting.claim.together and self.quiet(waiting) <= _patience(waiting.claim)
+        }
 
     def unreadable(self, waiting: WaitingFile, why: str) -> FileNote | None:
         """It can't be read for now; after `give_up_after` it is listed, once."""
@@ -163,5 +179,9 @@ class Harvest:
         return [waiting for waiting, _ in (*self.copied, *self.ended)]
 
 
-def note_of(waiting: WaitingFile, state: Literal["gone", "refused", "incomplete"], reason: str) -> FileNote:
+def note_of(waiting: WaitingFile, state: Literal["gone", "refused", "incomplete", "unwanted"], reason: str) -> FileNote:
     return FileNote(file=waiting.file, state=state, reason=reason)
+
+
+def _patience(claim: Claim) -> timedelta:
+    return max(claim.quiet, claim.anyhow or timedelta(0)) + _SLACK

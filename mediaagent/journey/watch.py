@@ -101,7 +101,9 @@ class Watching:
         begun = self.clock.steady()
         try:
             newest = securing.newest if securing.full else ""
-            done, again = gather(source, self.outbox, self.clock, self.log, interrupted_at=newest)
+            done, again = gather(
+                source, self.outbox, self.clock, self.log, interrupted_at=newest, unfinished=securing.unfinished
+            )
         except Exception as error:  # a plug-in's turn
             self.log.exception("grouping failed", source=source.name)
             self.trouble(f"watch.{source.name}", f"the watcher failed to group its files: {error}")

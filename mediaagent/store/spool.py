@@ -25,13 +25,13 @@ from pathlib import Path
 
 import msgspec
 
-from mediaagent.errors import Changed, Incomplete, SpoolFull
+from mediaagent.errors import Changed, Incomplete, SpoolFull, Unwanted
 from mediaagent.model import Claim, Event, Part, SeenFile, Verdict, printable
 from mediaagent.store.codec import dumps, loads
 from mediaagent.store.hand import Hand, Held, hold
 from mediaagent.store.proof import prove_open
 from mediaagent.store.safely import copy_into, fsync_folder, translated, write_durably
-from mediaagent.store.weights import Weights
+from mediaagent.store.weights import Weights, on_disk
 
 __all__ = ["DiskSpool", "new_id"]
 
@@ -73,18 +73,23 @@ class DiskSpool:
         """Bytes in the spool."""
         return self._weights.total
 
-    def secure(self, source: str, root: Path, file: SeenFile, claim: Claim) -> Part:
+    def secure(self, source: str, root: Path, file: SeenFile, claim: Claim, *, anyhow: bool = False) -> Part:
         if not claim.secure:
-            return _part(source, root, file, claim, claim.hand[claim.shown][0] if claim.shown else file.path)
-        making = self.folder_path / "tmp" / new_id()
+            shown = claim.hand[claim.shown][0] if claim.shown else file.path
+            return _part(source, root, file, claim, shown, Verdict(True))
+        making: Path | None = None
         try:
-            with hold(root, file, claim) as hand:
-                return self._copy(source, root, file, claim, hand, making)
-        except OSError as error:
-            self._drop(making)
-            raise translated(file.path, error) from error
-        except BaseException:
-            self._drop(making)
+            with hold(root, file, claim) as hand:  # from here on it may take its time
+                verdict = _judged(hand, claim, anyhow)
+                file = replace(file, path=hand[claim.role].path)  # in a series it may have got another name
+                part = _part(source, root, file, claim, hand[claim.shown or claim.role].path, verdict)
+                making = self.folder_path / "tmp" / part.id
+                return self._copy(part, making, claim, hand)
+        except BaseException as error:
+            if making:
+                self._drop(making)
+            if isinstance(error, OSError):
+                raise translated(file.path, error) from error
             raise
 
     def _drop(self, making: Path) -> None:
@@ -110,24 +115,15 @@ class DiskSpool:
         for part in copied:
             self._weights.weigh(self.folder_path / "parts" / part.id)
 
-    def _copy(self, source: str, root: Path, file: SeenFile, claim: Claim, hand: Hand, making: Path) -> Part:
-        """Proves and copies what is held; it may take its time for that."""
-        verdicts = {role: _proven(held, role != claim.role) for role, held in hand.items()}
-        size = sum(held.status.st_size for held in hand.values())
+    def _copy(self, part: Part, making: Path, claim: Claim, hand: Hand) -> Part:
+        size = sum(on_disk(held.status) for held in hand.values())
         self._make_room(size)
-        self._weights.put(self.folder_path / "parts" / making.name, size)  # reserved; weighed when it is settled
+        self._weights.put(self.folder_path / "parts" / part.id, size)  # reserved; weighed when it is settled
         making.mkdir(mode=0o700)
         for role, held in hand.items():
             _copy_one(held, making / role)
-        home = self.folder_path / "parts" / making.name
-        seen = replace(file, path=hand[claim.role].path)  # in a series it may have got another name meanwhile
-        part = replace(
-            _part(source, root, seen, claim, hand[claim.shown or claim.role].path),
-            id=making.name,
-            media_type=verdicts[claim.shown or claim.role].media_type,
-            sha256=_sha256(making / claim.role),
-            files={role: home / role for role in hand},
-        )
+        home = self.folder_path / "parts" / part.id
+        part = replace(part, sha256=_sha256(making / claim.role), files={role: home / role for role in hand})
         (making / "part.json").write_bytes(self._note(part, claim.wants))
         return part
 
@@ -197,11 +193,25 @@ class DiskSpool:
         return sorted(found, key=lambda event: (event.id, event.revision))
 
 
-def _proven(held: Held, told: bool) -> Verdict:
-    """Raises Incomplete, for a companion with its name."""
-    verdict = prove_open(held.descriptor, held.path)
-    if not verdict.whole:
-        raise Incomplete(f"{printable(held.path.name)}: {verdict.reason}" if told else verdict.reason)
+def _judged(hand: Hand, claim: Claim, anyhow: bool) -> Verdict:
+    """What the contents prove of the whole hand; the media type is that of what is shown.
+
+    Raises Unwanted or Incomplete; `anyhow`: not for a file that isn't whole, only for its companions."""
+    main = hand[claim.role]
+    verdict = prove_open(main.descriptor, main.path)
+    for role, held in hand.items():
+        if role == claim.role:
+            continue
+        proven = prove_open(held.descriptor, held.path)
+        if not proven.whole:
+            raise Incomplete(f"{printable(held.path.name)}: {proven.reason}")
+        if role == claim.shown:
+            verdict = replace(verdict, media_type=proven.media_type)
+    begun = verdict.whole or verdict.media_type != Verdict(True).media_type  # else it may still become anything
+    if claim.only and begun and verdict.media_type not in claim.only:
+        raise Unwanted(f"it is {verdict.media_type}; of this name only {' or '.join(claim.only)} is taken")
+    if not verdict.whole and not anyhow:
+        raise Incomplete(verdict.reason)
     return verdict
 
 
@@ -217,7 +227,8 @@ def _copy_one(source: Held, target: Path) -> None:
         raise Changed(f"{printable(source.path)} changed while it was copied")
 
 
-def _part(source: str, root: Path, file: SeenFile, claim: Claim, shown: Path) -> Part:
+def _part(source: str, root: Path, file: SeenFile, claim: Claim, shown: Path, verdict: Verdict) -> Part:
+    facts = dict(claim.facts) if verdict.whole else {**claim.facts, "not_whole": verdict.reason}
     return Part(
         id=new_id(),
         source=source,
@@ -227,11 +238,11 @@ def _part(source: str, root: Path, file: SeenFile, claim: Claim, shown: Path) ->
         files={},
         sha256="",
         size=file.size,
-        media_type=Verdict(True).media_type,
+        media_type=verdict.media_type,
         fingerprint=file.fingerprint,
         seen_at=file.first_seen,
         modified_at=_moment(file.mtime_ns),
-        facts=dict(claim.facts),
+        facts=facts,
         identity=claim.identity,
     )
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from mediaagent.model import Event, Link, Post, PostPart, Pre, Text, printable
+from mediaagent.model import Bucket, Event, Link, Post, PostPart, Pre, Seen, Text, printable
 
 __all__ = [
     "LONGEST",
@@ -55,6 +55,8 @@ class Draft(msgspec.Struct, frozen=True):
     source: str
     key: str
     revision: int
+    bucket: Bucket | None = None
+    seen: Seen | None = None
 
     @classmethod
     def of(cls, post: Post) -> Draft:

@@ -196,11 +196,12 @@ class Spool(Protocol):
 
         Raises Unsecured: Incomplete and Unwanted among others."""
 
-    def settle(self, parts: Sequence[Part]) -> None:
-        """Makes copies durable, many at once; their files are readable from then on. Raises Unsecured."""
+    def settle(self, parts: Sequence[Part]) -> Sequence[Part]:
+        """Makes copies durable, many at once, with all that is known of them. Returns the parts with the files'
+        places from then on. Raises Unsecured, and has none of them then."""
 
-    def amend(self, parts: Sequence[Part]) -> None:
-        """Writes the facts of parts anew beside their copies."""
+    def discard(self, parts: Iterable[Part]) -> None:
+        """Removes the copies of parts that are not kept, settled or not."""
 
     def folder(self, event_id: int, revision: int) -> Path:
         """An empty folder for what is made of an event (left-overs of a killed try are removed)."""
@@ -256,6 +257,9 @@ class Ledger(Protocol):
 
     def keep(self, parts: Iterable[Part]) -> None:
         """Parts that the spool has secured."""
+
+    def has_part(self, part_id: str) -> bool:
+        """Whether this part was kept."""
 
     def twins(self, source: str, sha256: str) -> Sequence[Part]:
         """The newest parts with these very bytes, oldest first; a few are enough to tell a rename."""

@@ -142,9 +142,9 @@ class Securing:
         """There is room again: files that found none are looked at now."""
         self._room.resume()
 
-    def adopt(self, part: Part, wants: tuple[str, ...]) -> None:
+    def adopt(self, part: Part) -> None:
         """A copy that was made, but not written down, before the agent was killed."""
-        self._keeping.adopt(part, wants)
+        self._keeping.adopt(part)
 
     def _take_batch(self, batch: list[WaitingFile]) -> int:
         for waiting in batch:

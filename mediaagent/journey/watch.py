@@ -25,6 +25,9 @@ _BATCH = 5000
 _AFTER_FAILURE = 60.0
 #: Grouping takes at most one part in so many of the time.
 _REST = 20
+#: Files that we have and that were renamed are written down after so many seconds: a flush of the disk for each round
+#: would be dear where a producer renumbers, and a rename that a kill forgets is seen again.
+_RENAMES = 1.0
 
 
 class Baselines(Protocol):
@@ -55,6 +58,7 @@ class Watching:
     _rest_until: dict[str, float] = field(default_factory=dict)  # source -> steady time
     _troubled: dict[Path, set[str]] = field(default_factory=dict)  # root -> where its last walk met trouble
     _walk_at: float = 0.0
+    _renames_at: float = float("inf")  # steady time at which renames are written down
     _first: bool = True
 
     def start(self) -> None:
@@ -83,6 +87,9 @@ class Watching:
         self._follow_hints()
         if self.clock.steady() >= self._walk_at:
             self._walk_all()
+        if self.clock.steady() >= self._renames_at:
+            self._renames_at = float("inf")
+            self.ledger.note("", ())
         done: Counter[str] = Counter()
         for name, securing in self.chapters.items():
             if securing.take():
@@ -119,7 +126,12 @@ class Watching:
 
     def _until_next(self) -> float:
         looks = (securing.next_look() for securing in self.chapters.values())
-        due = [self._walk_at, *self._gather_at.values(), *(look for look in looks if look is not None)]
+        due = [
+            self._walk_at,
+            self._renames_at,
+            *self._gather_at.values(),
+            *(look for look in looks if look is not None),
+        ]
         wait = min(due) - self.clock.steady()
         return max(wait, 0.0) if self._hints.empty() else 0.0
 
@@ -157,7 +169,7 @@ class Watching:
         for file in filter(None, map(self.lookout.look, files)):
             self._notice(file)
         if files or folders:
-            self.ledger.note("", ())  # renames
+            self._renames_at = min(self._renames_at, self.clock.steady() + _RENAMES)
 
     def _tell(self, hint: Hint) -> str:
         """Keeps a trouble (or, without detail, that it is over) for the owner. Returns where it is."""

@@ -115,6 +115,10 @@ class SqliteLedger:
                 what = "secured" if part.files else "noted"
                 self._history(connection, part.source, part.path, what, f"as {part.role}, {part.size} bytes")
 
+    def has_part(self, part_id: str) -> bool:
+        with self._database.reading() as connection:
+            return connection.execute("SELECT 1 FROM parts WHERE id = ?", (part_id,)).fetchone() is not None
+
     def twins(self, source: str, sha256: str) -> Sequence[Part]:
         with self._database.reading() as connection:
             rows = connection.execute(
@@ -132,10 +136,6 @@ class SqliteLedger:
         return row["id"] if row else ""
 
     # --- more than the port, for the composition root ---------------------------------------------------------------
-
-    def has_part(self, part_id: str) -> bool:
-        with self._database.reading() as connection:
-            return connection.execute("SELECT 1 FROM parts WHERE id = ?", (part_id,)).fetchone() is not None
 
     def forget_gone(self, before: datetime, limit: int = 1000) -> int:
         """Drops files noted before then that are not there any more. Returns how many were looked at."""

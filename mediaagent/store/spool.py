@@ -50,7 +50,6 @@ class _PartNote(msgspec.Struct):
     """part.json: enough to take the part up again when the database doesn't know it."""
 
     part: Part
-    wants: tuple[str, ...] = ()
 
 
 class DiskSpool:
@@ -77,31 +76,32 @@ class DiskSpool:
         if not claim.secure:
             shown = claim.hand[claim.shown][0] if claim.shown else file.path
             return _part(source, root, file, claim, shown, Verdict(True))
-        making: Path | None = None
-        try:
-            with hold(root, file, claim) as hand:  # from here on it may take its time
-                verdict = _judged(hand, claim, anyhow)
-                file = replace(file, path=hand[claim.role].path)  # in a series it may have got another name
-                part = _part(source, root, file, claim, hand[claim.shown or claim.role].path, verdict)
-                making = self.folder_path / "tmp" / part.id
-                return self._copy(part, making, claim, hand)
-        except BaseException as error:
-            if making:
-                self._drop(making)
-            if isinstance(error, OSError):
-                raise translated(file.path, error) from error
-            raise
+        with hold(root, file, claim) as hand:  # from here on it may take its time
+            verdict = _judged(hand, claim, anyhow)
+            file = replace(file, path=hand[claim.role].path)  # in a series it may have got another name
+            part = _part(source, root, file, claim, hand[claim.shown or claim.role].path, verdict)
+            making = self.folder_path / "tmp" / part.id
+            part = replace(part, files={role: making / role for role in hand})
+            try:
+                return self._copy(part, claim, hand)
+            except BaseException as error:
+                self.discard([part])
+                if isinstance(error, OSError):
+                    raise translated(file.path, error) from error
+                raise
 
     def _drop(self, making: Path) -> None:
         shutil.rmtree(making, ignore_errors=True)
         self._weights.drop(self.folder_path / "parts" / making.name)
 
-    def settle(self, parts: Sequence[Part]) -> None:
-        copied = [part for part in parts if part.files]
-        if not copied:
-            return
-        making = [self.folder_path / "tmp" / part.id for part in copied]
+    def settle(self, parts: Sequence[Part]) -> Sequence[Part]:
+        settled = {part.id: self._at_home(part) for part in parts if part.files}
+        if not settled:
+            return parts
+        making = [self.folder_path / "tmp" / part for part in settled]
         try:
+            for folder in making:
+                (folder / "part.json").write_bytes(self._note(settled[folder.name]))
             # Side by side: the file system writes down many flushes at once (measured here: 2 to 6 times faster).
             list(_flushers().map(_fsync, [file for folder in making for file in folder.iterdir()]))
             list(_flushers().map(_fsync, making))
@@ -109,23 +109,30 @@ class DiskSpool:
                 folder.rename(self.folder_path / "parts" / folder.name)
             fsync_folder(self.folder_path / "parts")
         except OSError as error:
-            for folder in making:
-                self._drop(folder)
+            self.discard(parts)
             raise translated(self.folder_path, error) from error
-        for part in copied:
-            self._weights.weigh(self.folder_path / "parts" / part.id)
+        for part in settled:
+            self._weights.weigh(self.folder_path / "parts" / part)
+        return [settled.get(part.id, part) for part in parts]
 
-    def _copy(self, part: Part, making: Path, claim: Claim, hand: Hand) -> Part:
+    def discard(self, parts: Iterable[Part]) -> None:
+        for part in parts:
+            if part.files:
+                shutil.rmtree(self.folder_path / "tmp" / part.id, ignore_errors=True)
+                self.release([self.folder_path / "parts" / part.id])
+
+    def _at_home(self, part: Part) -> Part:
+        home = self.folder_path / "parts" / part.id
+        return replace(part, files={role: home / role for role in part.files})
+
+    def _copy(self, part: Part, claim: Claim, hand: Hand) -> Part:
         size = sum(on_disk(held.status) for held in hand.values())
         self._make_room(size)
         self._weights.put(self.folder_path / "parts" / part.id, size)  # reserved; weighed when it is settled
-        making.mkdir(mode=0o700)
+        (self.folder_path / "tmp" / part.id).mkdir(mode=0o700)
         for role, held in hand.items():
-            _copy_one(held, making / role)
-        home = self.folder_path / "parts" / part.id
-        part = replace(part, sha256=_sha256(making / claim.role), files={role: home / role for role in hand})
-        (making / "part.json").write_bytes(self._note(part, claim.wants))
-        return part
+            _copy_one(held, part.files[role])
+        return replace(part, sha256=_sha256(part.files[claim.role]))
 
     def _make_room(self, size: int) -> None:
         used = self.used
@@ -136,15 +143,9 @@ class DiskSpool:
         if disk.f_bavail * disk.f_frsize - size < reserve:
             raise SpoolFull(f"the disk of {self.folder_path} has less than {reserve} bytes free")
 
-    def amend(self, parts: Sequence[Part]) -> None:
-        list(_flushers().map(self._amend, [part for part in parts if part.files]))
-
-    def _amend(self, part: Part) -> None:
-        write_durably(self.folder_path / "parts" / part.id / "part.json", self._note(part, ()))
-
-    def _note(self, part: Part, wants: tuple[str, ...]) -> bytes:
+    def _note(self, part: Part) -> bytes:
         relative = {role: file.relative_to(self.folder_path) for role, file in part.files.items()}
-        return dumps(_PartNote(replace(part, files=relative), wants)).encode()
+        return dumps(_PartNote(replace(part, files=relative))).encode()
 
     def folder(self, event_id: int, revision: int) -> Path:
         return self._empty(self.folder_path / "events" / f"{event_id}-r{revision}")
@@ -174,7 +175,7 @@ class DiskSpool:
             shutil.rmtree(path, ignore_errors=True)
             self._weights.drop(path)
 
-    def notes(self) -> Iterator[tuple[Part, tuple[str, ...]]]:
+    def notes(self) -> Iterator[Part]:
         """Every part in the spool, as its part.json tells; those whose note can't be read are left alone."""
         for folder in sorted((self.folder_path / "parts").iterdir()):
             try:
@@ -182,7 +183,7 @@ class DiskSpool:
             except (OSError, msgspec.MsgspecError):
                 continue
             files = {role: self.folder_path / file for role, file in note.part.files.items()}
-            yield replace(note.part, files=files), note.wants
+            yield replace(note.part, files=files)
 
     def events(self) -> list[Event]:
         """Every event in the spool, as its event.json tells, oldest revision first."""

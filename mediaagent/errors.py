@@ -14,6 +14,7 @@
     │   └── Discarded              this event is not to be posted, and why
     └── Unsecured                  a file could not be taken
         ├── Changed                it is not (any more) what was seen: look again
+        │   └── Renumbered         its folder is being renumbered: look again in a moment
         ├── Gone                   it is not there any more
         ├── Incomplete             its content tells that it is not whole (yet)
         ├── Unwanted               it is of another kind than its watcher takes
@@ -44,6 +45,7 @@ __all__ = [
     "PluginError",
     "Refused",
     "Rejected",
+    "Renumbered",
     "SpoolFull",
     "StateError",
     "TooLarge",
@@ -125,6 +127,10 @@ class Unsecured(MediaAgentError):
 
 class Changed(Unsecured):
     """It is not what was seen: look again."""
+
+
+class Renumbered(Changed):
+    """Its folder is being renumbered, and stayed so while we tried: look again in a moment."""
 
 
 class Gone(Unsecured):

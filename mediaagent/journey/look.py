@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mediaagent.errors import Changed, Gone, Incomplete, Refused, SpoolFull, Unreadable, Unwanted
+from mediaagent.errors import Changed, Gone, Incomplete, Refused, Renumbered, SpoolFull, Unreadable, Unwanted
 from mediaagent.journey.plan import Log, Source
 from mediaagent.journey.waiting import PAUSE, Harvest, WaitingFile, WaitingRoom, note_of
 from mediaagent.model import Claim, FileNote, Part, SeenFile, printable
@@ -62,8 +62,10 @@ class Looking:
         for _ in range(1 if waiting.claim.quiet else _TRIES):
             try:
                 return self._look_once(waiting)
-            except Changed:
+            except Changed as changed:
                 self.room.restart(waiting, self.lookout.look(waiting.file.path))
+                if isinstance(changed, Renumbered):
+                    break
         return None
 
     def _look_once(self, waiting: WaitingFile) -> Part | FileNote | None:

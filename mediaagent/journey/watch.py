@@ -168,8 +168,16 @@ class Watching:
             self._walk(folder)
         for file in filter(None, map(self.lookout.look, files)):
             self._notice(file)
+        self._walk_renumbered()
         if files or folders:
             self._renames_at = min(self._renames_at, self.clock.steady() + _RENAMES)
+
+    def _walk_renumbered(self) -> None:
+        """Where names change hands all the time, looks at single names may never meet a file; a walk does."""
+        for securing in self.chapters.values():
+            folders, securing.renumbered = securing.renumbered, set()
+            for folder in folders:
+                self._walk_for(securing, folder)
 
     def _tell(self, hint: Hint) -> str:
         """Keeps a trouble (or, without detail, that it is over) for the owner. Returns where it is."""
@@ -232,8 +240,11 @@ class Watching:
 
     def _walk(self, folder: Path) -> None:
         for securing in self._of(folder):
-            for file in self.lookout.walk(folder, securing.known, self._told):
-                securing.notice(file)
+            self._walk_for(securing, folder)
+
+    def _walk_for(self, securing: Securing, folder: Path) -> None:
+        for file in self.lookout.walk(folder, securing.known, self._told):
+            securing.notice(file)
 
 
 def _known_file(path: Path, print_: tuple[int, int, int, int]) -> SeenFile:

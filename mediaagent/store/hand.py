@@ -9,20 +9,21 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mediaagent.errors import Changed, Gone, Incomplete, Refused
+from mediaagent.errors import Changed, Gone, Incomplete, Refused, Renumbered, Unsecured
 from mediaagent.model import Claim, SeenFile, printable
 from mediaagent.store.safely import open_below, open_folder_below, open_in, same_file
 
 __all__ = ["Hand", "Held", "hold"]
 
-#: Tries to get hold of one of a series while the producer renumbers it; and so many for one that stands alone.
-_TRIES, _ALONE = 20, 3
-#: Seconds between them: a producer that had to make way for other programs in the middle of it goes on in a moment.
-_MOMENT = 0.001
+#: Tries to get hold of one of a series while the producer renumbers it; in the last few another format will do, too.
+_TRIES, _LAST = 40, 3
+#: Every so many tries a pause of so many seconds: a producer that had to make way for other programs in the middle of
+#: it goes on in a moment.
+_HASTE, _MOMENT = 4, 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ Hand = Mapping[str, Held]  # by role
 def hold(root: Path, file: SeenFile, claim: Claim) -> Iterator[Hand]:
     """The file and one companion a role: of alternatives the first that is there.
 
-    Raises Changed where it is not what was seen or is being renumbered, Incomplete where a companion is not there yet,
-    and all that opening raises (Gone, Refused, Unreadable).
+    Raises Changed where it is not what was seen, Renumbered where that can't be told, Incomplete where a companion is
+    not there yet, and all that opening raises (Gone, Refused, Unreadable).
     """
     with contextlib.ExitStack() as stack:
         if claim.series:
@@ -111,34 +112,41 @@ class _Series:
         self._endings = {role: [path.name.removeprefix(stem) for path in paths] for role, paths in claim.hand.items()}
 
     def held(self, stack: contextlib.ExitStack) -> Hand:
-        """Raises Changed when it stayed in motion all the time."""
+        """Raises Renumbered when it stayed in motion all the time, Incomplete when it stood alone, Changed or Gone when
+        it is not there any more."""
+        why: Unsecured = Renumbered(f"{printable(self._file.path.parent)} is being renumbered")
         for attempt in range(_TRIES):
-            time.sleep(_MOMENT if attempt else 0)
-            with contextlib.suppress(Gone), contextlib.ExitStack() as opened:
+            if attempt % _HASTE == _HASTE - 1:
+                time.sleep(_MOMENT)
+            names = self._names()
+            name = self._now(names)
+            with contextlib.ExitStack() as opened:
                 try:
-                    hand = self._try(opened)
-                except Incomplete:
-                    if attempt >= _ALONE:
-                        raise
+                    hand = self._try(name, names, opened, last=attempt >= _TRIES - _LAST)
+                except _Moved:
+                    continue
+                except Incomplete as alone:
+                    why = alone
                     continue
                 if hand:
                     stack.push(opened.pop_all())
                     return hand
-        raise Changed(f"{printable(self._file.path.parent)} is being renumbered")
+        raise why
 
-    def _try(self, stack: contextlib.ExitStack) -> Hand | None:
-        names = self._names()
-        name = self._now(names)
-        main = self._open(name, stack)
-        if not same_file(main.status, self._file):
+    def _try(self, name: str, names: Mapping[str, int], stack: contextlib.ExitStack, *, last: bool) -> Hand | None:
+        hand = {self._claim.role: self._open(name, stack)}
+        main = hand[self._claim.role].status
+        if not same_file(main, self._file):
+            if main.st_ino == names[name] != self._file.inode:
+                raise Changed(f"{printable(self._file.path)} is another file now")
+            raise _Moved
+        stem = name.removesuffix(self._suffix)
+        endings = self._chosen(stem, names)
+        if not self._in_order(names, endings) or not (last or self._best(names, endings)):
             return None
-        chosen = self._chosen(name.removesuffix(self._suffix), names)
-        if not self._in_order(names, chosen):
-            return None
-        hand = {self._claim.role: main}
-        for role, companion in chosen.items():
-            hand[role] = self._open(companion, stack)
-        return hand if self._belong_together(hand, names, chosen) else None
+        for role, ending in endings.items():
+            hand[role] = self._open(stem + ending, stack)
+        return hand if self._belong_together(hand, names, endings) else None
 
     def _names(self) -> dict[str, int]:
         with os.scandir(self._folder) as entries:
@@ -149,31 +157,43 @@ class _Series:
         seen = self._file.path.name
         if names.get(seen) == self._file.inode:
             return seen
-        renamed = (name for name, inode in names.items() if inode == self._file.inode and self._is_main(name))
-        return next(renamed, seen)
+        renamed = next((name for name in self._mains(names) if names[name] == self._file.inode), seen)
+        if renamed not in names:
+            raise Gone(f"{printable(self._file.path)} is gone")
+        return renamed
 
-    def _is_main(self, name: str) -> bool:
-        return name.endswith(self._suffix) and self._pattern.fullmatch(name) is not None
+    def _mains(self, names: Iterable[str]) -> Iterator[str]:
+        return (name for name in names if name.endswith(self._suffix) and self._pattern.fullmatch(name))
 
     def _open(self, name: str, stack: contextlib.ExitStack) -> Held:
         path = self._file.path.with_name(name)
-        return Held(stack.enter_context(open_in(self._folder, path)), path)
+        try:
+            return Held(stack.enter_context(open_in(self._folder, path)), path)
+        except Gone:
+            raise _Moved from None
 
-    def _chosen(self, stem: str, names: Mapping[str, int]) -> dict[str, str]:
-        """Its companions' names by role."""
+    def _chosen(self, stem: str, names: Container[str]) -> dict[str, str]:
+        """The endings of its companions by role."""
         chosen = {}
         for role, endings in self._endings.items():
-            paths = tuple(self._file.path.with_name(stem + ending) for ending in endings)
-            there = [path.name for path in paths if path.name in names]
+            there = [ending for ending in endings if stem + ending in names]
             if not there:
+                paths = tuple(self._file.path.with_name(stem + ending) for ending in endings)
                 raise Incomplete(f"{_either(paths)} is not there yet")
             chosen[role] = there[0]
         return chosen
 
+    def _best(self, names: Iterable[str], chosen: Mapping[str, str]) -> bool:
+        """Whether nothing in the folder has a better format: the one that this lacks has probably gone ahead."""
+        better = [
+            ending for role, endings in self._endings.items() for ending in endings[: endings.index(chosen[role])]
+        ]
+        stems = [(name, ending) for name in names for ending in better if name.endswith(ending)]
+        return not any(self._pattern.fullmatch(name.removesuffix(ending) + self._suffix) for name, ending in stems)
+
     def _in_order(self, names: Mapping[str, int], chosen: Mapping[str, str]) -> bool:
-        endings = {name[name.index(".") :] for name in chosen.values()}  # of the formats that are taken
-        stems = [name.removesuffix(self._suffix) for name in names if self._is_main(name)]
-        return all(stem + ending in names for stem in stems for ending in endings)
+        stems = [name.removesuffix(self._suffix) for name in self._mains(names)]
+        return all(stem + ending in names for stem in stems for ending in chosen.values())
 
     def _belong_together(self, hand: Hand, names: Mapping[str, int], chosen: Mapping[str, str]) -> bool:
         """By the inodes that were listed; or, where a file system lists others (overlayfs), by names that still stand
@@ -188,3 +208,7 @@ class _Series:
         except (Changed, Gone):
             return False
         return True
+
+
+class _Moved(Exception):
+    """A name did not stand any more for what was listed."""

@@ -314,10 +314,10 @@ class Agent:
                     f"{count} of its files are secured and wait, but [watch.{source}] is not in the settings any more"
                 )
                 self.state.trouble(f"watch.{source}", what)
-        for part, wants in self.state.spool.notes():
+        for part in self.state.spool.notes():
             securing = self.watching.chapters.get(part.source)
             if securing and not self.state.ledger.has_part(part.id):
-                securing.adopt(part, wants)
+                securing.adopt(part)
         self.watching.start()
 
     def close(self) -> None:

@@ -178,6 +178,7 @@ def _source(
         existing=common.existing,
         give_up=common.give_up,
         reopen=defaults.reopen,
+        form=defaults.form,
         reader=(common.type, to_table(watcher)) if isinstance(watcher, ReadsContent) else None,
     )
     problems += _template_problems(where, source, defaults)

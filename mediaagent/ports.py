@@ -281,8 +281,10 @@ class Outbox(Protocol):
     def unprepared(self) -> Event | None:
         """The event that has waited longest for its post to be prepared."""
 
-    def keep(self, event: Event, post: Post, notes: Sequence[str]) -> None:
-        """The prepared post; its deliveries may begin."""
+    def keep(self, event: Event, post: Post, notes: Sequence[str]) -> int | None:
+        """The prepared post; its deliveries may begin.
+
+        One that is the same again (`Post.bucket`) gets none: returned is the event whose post counts it instead."""
 
     def dismiss(self, event: Event, reason: str) -> None:
         """The event is not posted, and why."""

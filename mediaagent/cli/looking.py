@@ -163,6 +163,7 @@ def _known(state: str, reason: str) -> str:
         "renamed": "the same file under another name",
         "incomplete": "given up as incomplete; it is looked at again when it changes",
         "refused": "refused",
+        "unwanted": "left",
     }.get(state, state)
     return f"{said}: {reason}" if reason and state != "baseline" else said
 

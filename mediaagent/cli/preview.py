@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 @click.command("preview", help="The post that FILES would become, as one event of a source; sends nothing.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
-@click.option("--source", default="", help="As [watch.NAME] would. [default: the first; without settings: motion]")
+@click.option(
+    "--source",
+    default="",
+    help="As [watch.NAME] would. [default: where FILE lies, else the first; without settings: motion]",
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Keep the outgoing files here.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_obj
@@ -33,7 +37,7 @@ def command(home: Home, files: tuple[Path, ...], source: str, out: Path | None, 
     from mediaagent import app
     from mediaagent.journey.prepare import compose
 
-    chosen = _source(home, source)
+    chosen = _source(home, source, files[0])
     home.log()
     notes: list[str] = []
     with ExitStack() as stack:
@@ -51,14 +55,18 @@ def command(home: Home, files: tuple[Path, ...], source: str, out: Path | None, 
     return 0
 
 
-def _source(home: Home, name: str) -> Source:
-    """The source by its name, the first one, or the built-in defaults where there are no settings at all."""
+def _source(home: Home, name: str, file: Path) -> Source:
+    """By its name, else the one that watches this file, else the first; built-in where there are no settings at all."""
     if home.config is None and not name and not any(path.exists() for path in places()):
         return _built_in()
     sources = home.plan().sources
     if name and name not in sources:
         raise click.UsageError(f"there is no [watch.{name}]; {did_you_mean(name, sources)}")
-    return sources[name] if name else next(iter(sources.values()))
+    if name:
+        return sources[name]
+    path = Path(os.path.abspath(file))  # noqa: PTH100  (no link is followed)
+    watching = (each for each in sources.values() if any(path.is_relative_to(root) for root in each.watcher.roots))
+    return next(watching, next(iter(sources.values())))
 
 
 def _built_in() -> Source:

@@ -64,7 +64,10 @@ class Preparing:
         folder = self._spool.folder(event.id, event.revision)
         post, notes = self._workbench.prepare(compose(event, source), event, source.steps, folder)
         self._spool.seal(event, folder)
-        self._outbox.keep(event, post, notes)
+        first = self._outbox.keep(event, post, notes)
+        if first is not None:
+            self._log.info("counted", id=event.id, source=event.source, title=post.title, at=first)
+            return
         self._log.info("prepared", id=event.id, source=event.source, title=post.title, files=len(post.parts))
 
     def _postpone(self, event: Event, error: Exception) -> None:
@@ -86,7 +89,7 @@ def compose(event: Event, source: Source) -> Post:
     tags = _given(route.tags, source.tags)
     parts = _outgoing(event.parts)
     return Post(
-        kind=_kind(parts),
+        kind="entry" if source.form == "entry" else _kind(parts),
         title=" ".join(caption.render(_given(route.title, source.title), names).split()),
         body=(Text(body),) if body else (),
         tags=tuple(filter(None, (caption.tag_of(caption.render(tag, names)) for tag in tags))),
@@ -104,10 +107,10 @@ def _given(value: _T | None, default: _T) -> _T:
 
 
 def _outgoing(parts: tuple[Part, ...]) -> tuple[PostPart, ...]:
-    """The parts that have a file; of several contents under one name the last that we saw."""
+    """The parts that have a file and are shown; of several contents under one name the last that we saw."""
     latest: dict[str, Part] = {}
     for part in sorted(parts, key=lambda part: part.seen_at):
-        if part.files:
+        if part.files and part.shown:
             latest[part.name] = part
     taken: set[str] = set()
     return tuple(_post_part(part, taken) for part in sorted(latest.values(), key=lambda part: part.name))

@@ -54,4 +54,7 @@ def _take_up(connection: sqlite3.Connection, event: Event) -> None:
             ),
         )
         identity = int(cursor.lastrowid or 0)
-    connection.executemany("UPDATE parts SET event = ? WHERE id = ?", [(identity, part.id) for part in event.parts])
+    connection.executemany(
+        "UPDATE parts SET event = ?, shown = ? WHERE id = ?",
+        [(identity, part.shown, part.id) for part in event.parts],
+    )

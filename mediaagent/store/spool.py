@@ -32,7 +32,7 @@ from mediaagent.model import Claim, Event, Part, SeenFile, Verdict, printable
 from mediaagent.rules.completeness import examine
 from mediaagent.store.codec import dumps, loads
 from mediaagent.store.safely import copy_into, fsync_folder, open_below, same_file, translated, write_durably
-from mediaagent.store.weights import Weights
+from mediaagent.store.weights import Weights, on_disk
 
 __all__ = ["DiskSpool", "new_id"]
 
@@ -137,7 +137,7 @@ class DiskSpool:
                 _not_being_renumbered(file.path, claim)
             for role, path in originals.items():
                 _still_the_same(path, os.fstat(opened[role]))
-            size = sum(os.fstat(each).st_size for each in opened.values())
+            size = sum(on_disk(os.fstat(each)) for each in opened.values())
             self._make_room(size)
             self._weights.put(self.folder_path / "parts" / part.id, size)  # reserved; weighed when it is settled
             making.mkdir(mode=0o700)

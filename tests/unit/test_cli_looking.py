@@ -10,11 +10,14 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
 import numpy
 import pytest
+
+from mediaagent.demo import leave_message
 
 from .cli_help import JPEG, SETTINGS, Memory, Place, a_place
 
@@ -182,6 +185,18 @@ def test_preview_shows_the_post_and_sends_nothing(place: Place) -> None:
     assert answer.json["post"]["parts"][0]["name"] == "robin.jpg"
     assert not (place.folder / "state").exists()
     assert not (place.folder / "page").exists()
+
+
+def test_preview_asks_the_source_that_watches_the_file(tmp_path: Path) -> None:
+    """The demo's message, beside a camera that stands first."""
+    place = a_place(tmp_path, SETTINGS + '[watch.phone]\ntype = "voicemail"\npath = "spool"\n')
+    leave_message(tmp_path / "spool", started=datetime(2026, 11, 23, 3, 10, 41, tzinfo=UTC), pace=1000)
+    text = tmp_path / "spool/default/1234/INBOX/msg0000.txt"
+    answer = place.call("preview", str(text), "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["post"]["title"] == "Voicemail from Alice Example, 0:05"
+    other = place.call("preview", str(text), "--source", "feeder", "--json")
+    assert other.json["post"]["title"] == "msg0000"
 
 
 def test_preview_takes_files_from_anywhere_and_keeps_what_would_be_sent(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -24,7 +24,7 @@ class NotReadable(Exception):
 class DumpStream(Protocol):
     """What is asked of an open dump."""
 
-    size: int | None  # of the dump; None: packed, and nobody knows before its end
+    size: int | None  # of the dump; None: packed, and its end was not met yet
 
     def seek(self, offset: int, whence: int = 0, /) -> int: ...
     def tell(self) -> int: ...
@@ -96,10 +96,9 @@ class _Plain:
 class _Packed:
     """Unpacked on the way, and again from the start to go back: ask for things in the order in which they lie."""
 
-    size: int | None = None
-
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
+        self.size: int | None = None
         self._wanted = 0
         self._again()
 
@@ -119,18 +118,20 @@ class _Packed:
         if self._wanted < self._at:
             self._again()
         while self._at < self._wanted <= _FARTHEST:
-            passed = self._stream.read(min(self._wanted - self._at, _BLOCK))
-            if not passed:
+            if not self._take(min(self._wanted - self._at, _BLOCK)):
                 return b""
-            self._at += len(passed)
-        if self._at != self._wanted:
-            return b""
         data = bytearray()
-        with suppress(EOFError):
-            while len(data) < size and (more := self._stream.read(size - len(data))):
-                data += more
-        self._at = self._wanted = self._at + len(data)
+        while self._at == self._wanted + len(data) and len(data) < size and (more := self._take(size - len(data))):
+            data += more
+        self._wanted += len(data)
         return bytes(data)
+
+    def _take(self, size: int) -> bytes:
+        data = bytes(self._stream.read(size))
+        self._at += len(data)
+        if not data:
+            self.size = self._at
+        return data
 
 
 def _sane(size: int) -> int:

@@ -17,8 +17,9 @@ from elftools.common.exceptions import ELFError
 from elftools.common.utils import struct_parse
 
 from mediaagent.builtin.evidence.core_file import DumpStream, NotReadable
+from mediaagent.builtin.evidence.module_map import Mapping
 
-__all__ = ["Cause", "Mapping", "Notes", "Process", "Thread", "read_notes"]
+__all__ = ["Cause", "Notes", "Process", "Thread", "read_notes"]
 
 _STATUS, _PROCESS, _VECTOR, _CAUSE, _FILES = 1, 3, 6, 0x53494749, 0x46494C45  # linux/elf.h
 _MOST_THREADS = 100_000
@@ -62,15 +63,6 @@ class Cause(NamedTuple):
     error: int
     code: int
     address: int  # means something for some signals only: `signals.tells_address`
-
-
-class Mapping(NamedTuple):
-    """A piece of memory that shows a file."""
-
-    start: int
-    end: int
-    offset: int  # bytes into the file
-    path: str  # as the system gives it, see PEP 383
 
 
 @dataclass(slots=True)

@@ -7,7 +7,8 @@ declared: it brings pyelftools, which belongs into the workbench's child.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -18,16 +19,17 @@ from elftools.elf.elffile import ELFFile
 from mediaagent.api import printable
 from mediaagent.builtin.evidence import signals
 from mediaagent.builtin.evidence.core_file import DumpStream, NotReadable, opened
-from mediaagent.builtin.evidence.core_notes import Cause, Mapping, Notes, Process, Thread, read_notes
+from mediaagent.builtin.evidence.core_notes import Cause, Notes, Process, Thread, read_notes
 from mediaagent.builtin.evidence.elf_files import DAMAGE, build_id_in, program_headers
+from mediaagent.builtin.evidence.module_map import Mapping, ModuleMap, without_mark
 
 __all__ = ["Core", "Mapping", "NotReadable", "Thread", "build_ids", "describe"]
 
 _AT_PHDR, _AT_SECURE, _AT_EXECFN = 3, 23, 31  # linux/auxvec.h
 _MOST_SEGMENTS = 200_000  # three times what Linux allows a process (vm.max_map_count)
 _MOST_NOTE_SEGMENTS = 4
+_MOST_FILES = 1000  # whose build-ids are looked for
 _PAGE = 4096
-_DELETED = " (deleted)"  # what the kernel puts behind the path of a file that is gone
 
 _SECURE = (
     "its program ran with rights that its user does not have (set-uid, set-gid or capabilities; AT_SECURE in its "
@@ -84,9 +86,36 @@ class Core:
 class _Segment(NamedTuple):
     """A piece of memory that is in the dump."""
 
-    offset: int
     address: int
     size: int
+    offset: int  # in the dump
+
+
+class _Memory:
+    """The process's memory, as far as it was dumped."""
+
+    def __init__(self, dump: DumpStream, segments: Iterable[_Segment]) -> None:
+        self._dump = dump
+        self._segments = sorted(segments)
+        self.end = max((each.offset + each.size for each in self._segments), default=0)  # of the whole dump
+
+    def read(self, address: int, size: int) -> bytes:
+        """At most `size` bytes; fewer, or none, where it is not in the dump."""
+        at = bisect_right(self._segments, address, key=lambda each: each.address) - 1
+        if at < 0 or address >= self._segments[at].address + self._segments[at].size:
+            return b""
+        within = address - self._segments[at].address
+        self._dump.seek(self._segments[at].offset + within)
+        return self._dump.read(min(size, self._segments[at].size - within))
+
+    def build_id(self, start: int) -> str:
+        """Of the file that begins there: the kernel dumps the first page of each."""
+        return build_id_in(BytesIO(self.read(start, _PAGE)))
+
+    def string(self, address: int) -> str:
+        """A text that ends with a zero."""
+        data = self.read(address, _PAGE) if address else b""
+        return data.split(b"\0", 1)[0].decode("utf-8", "surrogateescape") if b"\0" in data else ""
 
 
 def describe(path: Path) -> Core:
@@ -99,30 +128,35 @@ def describe(path: Path) -> Core:
         with opened(path) as dump:
             return _described(dump)
     except DAMAGE as error:
-        raise NotReadable(f"it is damaged: {error}") from None
+        raise NotReadable(f"it is damaged: its headers make no sense ({error})") from None
 
 
 def build_ids(path: Path, core: Core) -> dict[str, str]:
-    """File -> build-id of all that was mapped, as far as the dump has their first pages. Raises NotReadable."""
-    starts = {each.path: each.start for each in reversed(core.mappings) if each.offset == 0}
+    """File -> build-id of the programs and libraries that were mapped, as far as they are in the dump.
+
+    Raises NotReadable."""
+    starts: dict[str, int] = {}
+    for each in core.mappings:
+        if each.offset == 0 and len(starts) < _MOST_FILES:
+            starts.setdefault(without_mark(each.path), each.start)
     try:
         with opened(path) as dump:
-            loads, _ = _segments(_header(dump), dump)
-            found = {file: _build_id(dump, loads, start) for file, start in sorted(starts.items(), key=lambda i: i[1])}
+            memory, _ = _contents(_header(dump), dump)
+            found = {file: memory.build_id(start) for file, start in starts.items()}
     except DAMAGE as error:
-        raise NotReadable(f"it is damaged: {error}") from None
+        raise NotReadable(f"it is damaged: its headers make no sense ({error})") from None
     return {file: each for file, each in found.items() if each}
 
 
 def _described(dump: DumpStream) -> Core:
     elf = _header(dump)
-    loads, places = _segments(elf, dump)
+    memory, places = _contents(elf, dump)
     notes = read_notes(elf, dump, places)
     if notes.vector.get(_AT_SECURE):
         raise NotReadable(_SECURE)
     if not notes.threads and not notes.process:
         raise NotReadable(notes.damage or "it has no notes: it tells nothing of a process")
-    return _told(elf, dump, loads, notes)
+    return _told(elf, dump, memory, notes)
 
 
 def _header(dump: DumpStream) -> ELFFile:
@@ -136,27 +170,30 @@ def _header(dump: DumpStream) -> ELFFile:
     return elf
 
 
-def _segments(elf: ELFFile, dump: DumpStream) -> tuple[list[_Segment], list[tuple[int, int]]]:
-    """What is in the dump of the memory, and where its notes are."""
+def _contents(elf: ELFFile, dump: DumpStream) -> tuple[_Memory, list[tuple[int, int]]]:
+    """The memory, and where the notes are (offset and size)."""
+    headers_end = elf["e_phoff"] + elf.num_segments() * elf["e_phentsize"]
+    if dump.size is not None and dump.size < headers_end:
+        raise NotReadable(f"it is cut short: it has {dump.size} bytes, and its headers alone take {headers_end}")
     loads: list[_Segment] = []
     notes: list[tuple[int, int]] = []
     for segment in program_headers(elf, _MOST_SEGMENTS):
         offset, size = segment["p_offset"], segment["p_filesz"]
         if segment["p_type"] == "PT_LOAD" and size:
-            loads.append(_Segment(offset, segment["p_vaddr"], size))
+            loads.append(_Segment(segment["p_vaddr"], size, offset))
         elif segment["p_type"] == "PT_NOTE" and len(notes) < _MOST_NOTE_SEGMENTS:
             notes.append((offset, size))
-    return loads, notes
+    return _Memory(dump, loads), notes
 
 
-def _told(elf: ELFFile, dump: DumpStream, loads: Sequence[_Segment], notes: Notes) -> Core:
+def _told(elf: ELFFile, dump: DumpStream, memory: _Memory, notes: Notes) -> Core:
     process = notes.process or Process("", "", 0, 0)
     image = _image(notes)
     first = notes.threads[0] if notes.threads else None
-    module, offset = _place(notes.mappings, first.pc if first else None)
-    build_id = _build_id(dump, loads, image.start) if image else ""
-    started_as = _string(dump, loads, notes.vector.get(_AT_EXECFN, 0))
-    file = image.path.removesuffix(_DELETED) if image else ""
+    module, offset = ModuleMap(notes.mappings).at(first.pc if first else None)
+    build_id = memory.build_id(image.start) if image else ""
+    started_as = memory.string(notes.vector.get(_AT_EXECFN, 0))
+    file = without_mark(image.path) if image else ""
     return Core(
         program=printable(file or started_as or process.name),
         name=printable(process.name),
@@ -173,7 +210,7 @@ def _told(elf: ELFFile, dump: DumpStream, loads: Sequence[_Segment], notes: Note
         crash_module=module,
         crash_offset=offset,
         machine=str(elf["e_machine"]),
-        problem=notes.damage or _cut(dump, loads),
+        problem=notes.damage or _cut(dump, memory.end),
     )
 
 
@@ -185,42 +222,8 @@ def _image(notes: Notes) -> Mapping | None:
     return next(iter(own or begins), None)
 
 
-def _place(mappings: Iterable[Mapping], pc: int | None) -> tuple[str, int | None]:
-    """The file that was running, and how far from its beginning in memory (what addr2line takes for a PIE)."""
-    if pc is None:
-        return "", None
-    begin: Mapping | None = None
-    for each in mappings:  # a file's pieces follow each other
-        if each.offset == 0 and not (begin and begin.path == each.path):
-            begin = each
-        if each.start <= pc < each.end:
-            start = begin.start if begin and begin.path == each.path else each.start - each.offset
-            return each.path.removesuffix(_DELETED), pc - start
-    return "", None
-
-
-def _memory(dump: DumpStream, loads: Iterable[_Segment], address: int, size: int) -> bytes:
-    """At most `size` bytes of memory; fewer, or none, where it is not in the dump."""
-    for load in loads:
-        if load.address <= address < load.address + load.size:
-            within = address - load.address
-            dump.seek(load.offset + within)
-            return dump.read(min(size, load.size - within))
-    return b""
-
-
-def _build_id(dump: DumpStream, loads: Sequence[_Segment], start: int) -> str:
-    return build_id_in(BytesIO(_memory(dump, loads, start, _PAGE)))
-
-
-def _string(dump: DumpStream, loads: Sequence[_Segment], address: int) -> str:
-    data = _memory(dump, loads, address, _PAGE) if address else b""
-    return data.split(b"\0", 1)[0].decode("utf-8", "surrogateescape") if b"\0" in data else ""
-
-
-def _cut(dump: DumpStream, loads: Sequence[_Segment]) -> str:
+def _cut(dump: DumpStream, whole: int) -> str:
     """A dump that met a limit (`ulimit -c`) or a full disk."""
-    whole = max((load.offset + load.size for load in loads), default=0)
     if dump.size is not None and dump.size < whole:
         return f"it is cut short: {dump.size} of {whole} bytes are there"
     return ""

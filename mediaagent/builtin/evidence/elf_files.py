@@ -5,19 +5,22 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from itertools import islice
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from elftools.common.exceptions import ELFError
 from elftools.common.utils import struct_parse
 from elftools.elf.elffile import ELFFile
 from elftools.elf.notes import iter_notes
 
-__all__ = ["DAMAGE", "build_id_in", "has_symbols", "program_headers"]
+__all__ = ["DAMAGE", "Kind", "build_id_in", "kind_of", "program_headers"]
+
+Kind = Literal["symbols", "stripped", "debug"]
 
 _MOST_SEGMENTS = 64
 _MOST_SECTIONS = 512
 _MOST_NOTES = 16
 _LARGEST_NOTES = 1 << 16
+_EXECUTABLE = 4  # SHF_EXECINSTR
 
 #: What pyelftools raises for files that make no sense.
 DAMAGE = (ELFError, ArithmeticError, AssertionError, LookupError, TypeError, ValueError, struct.error)
@@ -44,10 +47,12 @@ def build_id_in(file: IO[bytes]) -> str:
     return ""
 
 
-def has_symbols(file: IO[bytes]) -> bool:
-    """Whether it tells the names of its own functions: it was not stripped."""
+def kind_of(file: IO[bytes]) -> Kind:
+    """Whether it tells the names of its own functions; "debug": it has nothing else, its code lies in another file."""
     try:
-        sections = islice(ELFFile(file).iter_sections(), _MOST_SECTIONS)
-        return any(section["sh_type"] == "SHT_SYMTAB" for section in sections)
+        sections = list(islice(ELFFile(file).iter_sections(), _MOST_SECTIONS))
     except DAMAGE:
-        return False
+        return "stripped"
+    if any(each["sh_type"] == "SHT_NOBITS" and each["sh_flags"] & _EXECUTABLE for each in sections):
+        return "debug"
+    return "symbols" if any(each["sh_type"] == "SHT_SYMTAB" for each in sections) else "stripped"

@@ -147,6 +147,7 @@ def example() -> str:
             "# --- steps of `enrich`, in a source's table ---",
             "",
             *_plugin("enricher", "best_frame", step=True),
+            *_plugin("enricher", "compress", step=True),
             *_plugin("enricher", "transcode", step=True),
             *_plugin("enricher", "speech", step=True),
             *_plugin("enricher", "transcribe", step=True),

@@ -151,6 +151,7 @@ def example() -> str:
             *_plugin("enricher", "transcode", step=True),
             *_plugin("enricher", "speech", step=True),
             *_plugin("enricher", "transcribe", step=True),
+            *_plugin("enricher", "triage", step=True),
             "",
             "# --- where posts go: a table each, [upload.NAME] ---",
             "",

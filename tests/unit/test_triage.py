@@ -16,6 +16,8 @@ from typing import Any
 import psutil
 import pytest
 import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mediaagent.builtin.enrichers.triage import Triage
 from mediaagent.builtin.enrichers.triage_cores import explain
@@ -350,6 +352,18 @@ def test_a_flood_of_cores_is_counted_not_told(tmp_path: Path) -> None:
     assert post.body[-1] == Text("… and 4 more core dumps")
 
 
+def test_cores_for_which_there_is_no_time_are_told_as_that(tmp_path: Path) -> None:
+    post = triaged(tmp_path, part_of(recorded("cores/threads/core", tmp_path)), time_limit=timedelta(0))
+    assert "is not explained: there was no time left" in text_of(post)
+
+
+def test_stacks_of_which_nothing_is_known_are_not_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(tmp_path, "print('#0  0x0000000000000000')", monkeypatch)
+    names = ("cores/threads/core", "cores/stackov/core")
+    found = explain([part_of(recorded(name, tmp_path)) for name in names], [], "eu-stack", tmp_path, 20)
+    assert len({each.hash for each in found}) == 2
+
+
 # --- debuggers that misbehave -----------------------------------------------------------------------------------------
 
 
@@ -465,6 +479,22 @@ def test_gdb_runs_nothing_that_lies_beside_the_core_or_the_program(trap: str, tm
     assert not (build / "sprung").exists()
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 60_000), st.integers(0, 255)), max_size=30), st.integers(1000, 700_000))
+def test_a_damaged_core_is_explained_or_not_and_never_harms(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]], kept: int
+) -> None:
+    data = bytearray(recorded_bytes("cores/stackov/core")[:kept])
+    for place, value in changes:
+        data[place % len(data)] = value
+    folder = tmp_path_factory.mktemp("damaged")
+    (folder / "core").write_bytes(data)
+    begun = time.monotonic()
+    post = triaged(folder, part_of(folder / "core"), binaries=(BIN,), debugger="eu-stack")
+    assert time.monotonic() - begun < 25
+    assert len(post.body) > 1
+
+
 # --- in the workbench -------------------------------------------------------------------------------------------------
 
 
@@ -505,6 +535,12 @@ def test_a_debugger_ends_with_the_workbench_s_child(tmp_path: Path, monkeypatch:
     assert running(f"{tmp_path}/tools/eu-stack") == []
 
 
+def test_the_main_process_which_asks_for_options_only_reads_no_elf_files() -> None:
+    code = "import sys, mediaagent.builtin.enrichers.triage; print({'elftools', 'zstandard'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "set()\n"
+
+
 # --- logs -------------------------------------------------------------------------------------------------------------
 
 CONSOLE = DATA / "run" / "tree" / "pytest" / "console.log"
@@ -532,7 +568,7 @@ def test_failures_that_a_report_tells_of_are_not_told_again(tmp_path: Path) -> N
     assert "console.log (TestPress.test_deep): ZeroDivisionError" in beside
 
 
-def test_a_log_that_went_away_or_is_no_text_harms_nothing(tmp_path: Path) -> None:
+def test_a_log_that_is_no_text_harms_nothing(tmp_path: Path) -> None:
     (tmp_path / "out.log").write_bytes(os.urandom(100_000))
     assert triaged(tmp_path, part_of(tmp_path / "out.log", "log")).body == POST.body
 

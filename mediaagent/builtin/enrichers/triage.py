@@ -20,12 +20,12 @@ __all__ = ["Triage"]
 _MOST_CRASHES = 10  # that are told in words
 _MOST_TROUBLES = 10  # of logs
 _MOST_EXCEPTIONS = 10  # told as facts of one log
+_MOST_LOGS = 200  # that are looked into: some seconds when all are long
 
 
 @plugin
 class Triage:
-    """Explains core dumps (program, signal, backtrace) and Python's tracebacks in logs, and knows the same failure when
-    it sees it again."""
+    """Explains core dumps and Python's tracebacks, and knows the same failure when it sees it again."""
 
     binaries: tuple[Path, ...] = option(
         'folders with the programs that were tested: ["build/"]; the right ones are found by their build-ids',
@@ -132,7 +132,8 @@ def _about_logs(post: Post, event: Event, failing: set[str]) -> tuple[list[Text 
     blocks: list[Text | Pre] = []
     exceptions: dict[Path, list[str]] = {}
     told: set[str] = set()
-    for part, trouble in _troubles(event):
+    logs = [part for part in event.parts if part.role == "log" and part.files]
+    for part, trouble in _troubles(logs[:_MOST_LOGS]):
         exceptions.setdefault(part.file, []).append(trouble.exception)
         if trouble.excerpt in told or _reported(trouble, failing):
             continue
@@ -141,15 +142,16 @@ def _about_logs(post: Post, event: Event, failing: set[str]) -> tuple[list[Text 
             blocks += about_log(part, trouble)
     if len(told) > _MOST_TROUBLES:
         blocks.append(Text(f"… and {len(told) - _MOST_TROUBLES} more failures in logs"))
+    if len(logs) > _MOST_LOGS:
+        blocks.append(Text(f"{len(logs) - _MOST_LOGS} more logs were not looked into"))
     return blocks, tuple(_with(part, exceptions.get(part.file, [])) for part in post.parts)
 
 
-def _troubles(event: Event) -> Iterator[tuple[Part, Trouble]]:
+def _troubles(logs: Iterable[Part]) -> Iterator[tuple[Part, Trouble]]:
     from mediaagent.builtin.enrichers.triage_logs import troubles_in
 
-    for part in event.parts:
-        if part.role == "log" and part.role in part.files:
-            yield from ((part, trouble) for trouble in troubles_in(part.file))
+    for part in logs:
+        yield from ((part, trouble) for trouble in troubles_in(part.file))
 
 
 def _reported(trouble: Trouble, failing: set[str]) -> bool:

@@ -56,8 +56,12 @@ def explain(
     shelf, until = Shelf(binaries), time.monotonic() + seconds
     found = []
     for left, part in zip(range(len(parts), 0, -1), parts, strict=True):
-        share = (until - time.monotonic()) / min(left, _AT_ONCE)  # one that takes for ever leaves something to others
-        found.append(_explained(part, shelf, debugger, folder, time.monotonic() + share))
+        rest = until - time.monotonic()
+        share = rest / min(left, _AT_ONCE)  # one that takes for ever leaves something to others
+        if rest > 0:
+            found.append(_explained(part, shelf, debugger, folder, time.monotonic() + share))
+        else:
+            found.append(Finding(part=part, problem="there was no time left (option `time_limit` of triage)"))
     return found
 
 
@@ -75,7 +79,7 @@ def _explained(part: Part, shelf: Shelf, debugger: Debugger, folder: Path, until
     except NotReadable as error:
         return Finding(part=part, problem=str(error))
     frames: list[Frame] = []
-    reason = _without_debugger(core, debugger, until)
+    reason = _without_debugger(core, debugger)
     if not reason:
         try:
             frames, reason = _backtrace(part.file, core, shelf, debugger, folder, until)
@@ -92,12 +96,14 @@ def _backtrace(
     with _plain(file, folder) as dump:
         evidence = Evidence(dump, core, build_ids(file, core), shelf)
         frames = backtrace(evidence, debugger, folder, until)
+    if all(frame.name == "??" for frame in frames):
+        frames = []
     if not evidence.program:
         return frames, "names may be missing: no program of this build was found (option `binaries` of triage)"
     return frames, "" if frames else "no backtrace: no debugger could tell the stack"
 
 
-def _without_debugger(core: Core, debugger: Debugger, until: float) -> str:
+def _without_debugger(core: Core, debugger: Debugger) -> str:
     """Why none is asked; "" when one is."""
     if debugger == "none":
         return "no backtrace was asked for"
@@ -105,7 +111,7 @@ def _without_debugger(core: Core, debugger: Debugger, until: float) -> str:
         return f"no backtrace: it is of another machine ({core.machine.removeprefix('EM_')})"
     if not installed(debugger):
         return "no backtrace: no debugger is installed"
-    return "no backtrace: there was no time left" if time.monotonic() > until else ""
+    return ""
 
 
 @contextmanager

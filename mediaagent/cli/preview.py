@@ -20,6 +20,7 @@ from mediaagent.model import Claim, Event, Part, Post, Problem, Route, SeenFile,
 from mediaagent.options import did_you_mean
 
 if TYPE_CHECKING:
+    from mediaagent.app import Plan
     from mediaagent.journey.plan import Source
 
 
@@ -33,11 +34,12 @@ def command(home: Home, files: tuple[Path, ...], source: str, out: Path | None, 
     from mediaagent import app
     from mediaagent.journey.prepare import compose
 
-    chosen = _source(home, source)
+    made = _plan(home, source)
+    chosen = _source(made, source)
     home.log()
     notes: list[str] = []
     with ExitStack() as stack:
-        bench = app.make_workbench()
+        bench = app.make_workbench(made)
         stack.callback(bench.close)
         event = _event(chosen, _parts(chosen, files, notes, bench), notes)
         folder = _folder(out) if out else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mediaagent-")))
@@ -51,17 +53,21 @@ def command(home: Home, files: tuple[Path, ...], source: str, out: Path | None, 
     return 0
 
 
-def _source(home: Home, name: str) -> Source:
-    """The source by its name, the first one, or the built-in defaults where there are no settings at all."""
+def _plan(home: Home, name: str) -> Plan:
+    """What the settings mean, or the built-in defaults where there are none at all."""
     if home.config is None and not name and not any(path.exists() for path in places()):
         return _built_in()
-    sources = home.plan().sources
-    if name and name not in sources:
-        raise click.UsageError(f"there is no [watch.{name}]; {did_you_mean(name, sources)}")
-    return sources[name] if name else next(iter(sources.values()))
+    return home.plan()
 
 
-def _built_in() -> Source:
+def _source(made: Plan, name: str) -> Source:
+    """The source by its name, else the first one."""
+    if name and name not in made.sources:
+        raise click.UsageError(f"there is no [watch.{name}]; {did_you_mean(name, made.sources)}")
+    return made.sources[name] if name else next(iter(made.sources.values()))
+
+
+def _built_in() -> Plan:
     from mediaagent import app
     from mediaagent.settings import Settings, SourceSettings, Table
 
@@ -72,7 +78,7 @@ def _built_in() -> Source:
     made, problems = app.plan(settings)
     if problems:
         raise ConfigError(problems)
-    return made.sources["preview"]
+    return made
 
 
 def _nowhere() -> Any:

@@ -21,6 +21,7 @@ __all__ = [
     "believed",
     "is_picture",
     "is_sound",
+    "lies_in",
     "more_for",
     "ours",
     "reason_of",
@@ -80,8 +81,8 @@ def reason_of(answer: wire.Answer) -> str:
 
 
 def with_pictures(post: Post, parts: list[PostPart], reasons: list[str]) -> Post:
-    """The post with these parts. Raises Discarded when it had pictures and none is left."""
-    if reasons and not any(map(is_picture, parts)):
+    """The post with these parts. Raises Discarded when it was made for its pictures and none is left."""
+    if post.kind == "photo" and reasons and not any(map(is_picture, parts)):
         raise Discarded(f"no picture that can be decoded: {'; '.join(reasons)}")
     return replace(post, parts=tuple(parts))
 
@@ -91,7 +92,7 @@ def believed(better: Post, post: Post, event: Event, folder: Path, step: str) ->
     its content says."""
     known = {file for part in event.parts for file in part.files.values()} | {part.file for part in post.parts}
     for part in better.parts:
-        if part.file not in known and not _lies_in(part.file, folder):
+        if part.file not in known and not lies_in(part.file, folder):
             raise Deferred(
                 f"enricher {step} failed: {part.file} is neither the event's nor a file of its own (no link) in the "
                 f"folder for new files"
@@ -120,7 +121,7 @@ def _labelled(part: PostPart, types: Mapping[Path, str]) -> PostPart:
 
 def ours(written: PostPart, part: PostPart, folder: Path) -> PostPart:
     """What the child wrote, in the place of the part. Raises Deferred when it can't be that."""
-    if not _lies_in(written.file, folder):
+    if not lies_in(written.file, folder):
         raise Deferred(f"the workbench gave back a file that is not its own: {written.file}")
     media_type = _type_of(written)
     if media_type not in _CLEAN:
@@ -130,7 +131,7 @@ def ours(written: PostPart, part: PostPart, folder: Path) -> PostPart:
     return replace(part, file=written.file, name=name, media_type=media_type, size=size_of(written))
 
 
-def _lies_in(file: Path, folder: Path) -> bool:
+def lies_in(file: Path, folder: Path) -> bool:
     """A regular file of this folder, and of no other: neither a symbolic nor a hard link."""
     try:
         found = file.lstat()

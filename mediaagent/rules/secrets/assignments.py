@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mediaagent.rules.secrets import names, shapes, values
-from mediaagent.rules.secrets.hits import Hit
+from mediaagent.rules.secrets.hits import LINE, Hit
 from mediaagent.rules.secrets.values import Value
 
 __all__ = ["find"]
@@ -24,7 +24,7 @@ _BETWEEN = rb"(?:[\"'\\\s,;:/<>{}]|&quot;|&#1[03];|name|Name|key|Key)*"
 #: Each begins with the name (but a flag with its dashes) and ends before the value.
 _FORMS = (
     rb"(?:" + _NAME + rb"|" + names.SHORT + rb")" + _CLOSED + rb"\s*(?:=>|:=|={1,3}|:|%3[AaDd])",
-    _NAME + rb"(?:[\"'\\<\n]|&quot;)" + _BETWEEN + rb"[vV](?:alue|ALUE)\\*[\"']?\s*[=:>]",
+    _NAME + rb"(?:[\"'\\<\s]|&quot;)" + _BETWEEN + rb"[vV](?:alue|ALUE)\\*[\"']?\s*[=:>]",
     _NAME + rb"[\"']?(?:\r?\n\r?\n|\\r\\n\\r\\n|\\n\\n)",
     _NAME + rb"[\"']?\s*>",
     _NAME + rb"</t[dh]>\s*<t[dh][^<>]*>",
@@ -45,7 +45,7 @@ _TAGS = re.compile(rb"(?:\s*<[A-Za-z][^<>]{0,200}>)*+")
 _LINE_START = re.compile(
     rb"[ \t]*(?:(?:export|set|setenv|declare -x|ENV|ARG|env)[ \t]+|[-+>#$*|][ \t]+|\x1b\[[0-9;]*m)*[ \t]*"
 )
-_ANOTHER = re.compile(rb"[^\n]{0,400}?[\s;&,][\w.-]{1,40}=")
+_ANOTHER = re.compile(rb"[^\n]{0,400}?[\s;&,][\w.-]{1,40}(?:=|: )")
 _NEXT_ITEM = re.compile(rb"\\*[\"'][ \t]*,[ \t]*(?=\\*[\"'])")
 _STRUCTURE = re.compile(rb"\{(?=[\s\"'}\\&]|\Z)|\[(?:\s|\]|\Z)")
 _BLANKS, _BLANKS_AND_LINES = re.compile(rb"[ \t]*+"), re.compile(rb"\s*+")
@@ -73,18 +73,23 @@ def _any() -> Any:
 
 def find(text: bytes, start: int) -> Iterator[Hit]:
     """Every value of a secret name from `start` on."""
+    covered = Hit(0, 0, "", LINE)
     for found in _any().finditer(text, start):
         begun, end = found.span()
+        if covered.start <= begun < covered.end:
+            continue
         if text[end - 1] == _COLON and text[end : end + 1] == b":":
             continue  # Class::method
         name = _name_at(text, begun, end)
         if name is None:
             continue
         for value in _values(text, name, end):
-            content = text[value.start : min(value.end, value.start + 4096)]
+            content = text[value.start : value.end]
             equals = b"=" in name.form or b"%3" in name.form
             if values.is_secret(name.kind, name.text, content, quoted=value.quoted, equals=equals):
-                yield Hit(value.start, value.end, _kind(name.kind, content), value.rest)
+                value = values.whole(text, value)
+                covered = Hit(value.start, value.end, _kind(name.kind, content), value.rest)
+                yield covered
 
 
 def _kind(kind: str, content: bytes) -> str:
@@ -109,7 +114,9 @@ def _name_at(text: bytes, start: int, end: int) -> _Name | None:
     kind = names.kind_of(name)
     if not kind and text[began - 1 : began] in (b"?", b"&", b";") and name.lower().endswith((b"sig", b"signature")):
         kind = "signature"  # of an address that opens what it names to whoever has it
-    if not kind or (text[began - 3 : began] == b"://" and text[end - 1] == _COLON):  # a user, whose password `places` finds
+    if not kind or (
+        text[began - 3 : began] == b"://" and text[end - 1] == _COLON
+    ):  # a user, whose password `places` finds
         return None
     return _Name(began, name, kind, text[ended:end])
 

@@ -39,6 +39,7 @@ _RUN = re.compile(rb"(?:[A-Za-z0-9+/]|\\[nr](?=[A-Za-z0-9+/])){40,}+={0,2}")
 _FIRST = re.compile(rb"(?:[\s\"',+>|]|\\[nrt]|&#1[03];|&#x[aAdD];){1,80}+[A-Za-z0-9+/]{16,}+={0,2}")
 _LAST = re.compile(rb"([^\n]{0,200}?)([A-Za-z0-9+/]{1,76}={0,2})[\"'\\,\r \t]*(?=\n|\Z)")
 _TAIL = re.compile(rb"[A-Za-z0-9+/]{4,}={0,2}(?:\s|\\[nr]|&#1[03];)*\Z")
+_CUT = re.compile(rb"(?:^|[\s\"'])([A-Za-z0-9+/]{16,76})(?:\r?\n|\\r\\n|\\n|&#10;)\Z")
 _GAP = 300  # between two lines of a key: what a logger writes before the second, or another thread's line
 
 
@@ -74,7 +75,8 @@ def _key_at(text: bytes, start: int, end: int, after: int) -> Hit | None:
         begun = _begun(text, start - len(before) + closing.start(), after)
         return _hit(text, begun, end) if begun < start - len(before) + closing.start() else None
     first = _FIRST.match(text, end)
-    last = _chained(text, first.end() if first and _is_key(first[0]) else end)
+    seen = first is not None and _is_key(first[0])
+    last = _chained(text, first.end() if first and seen else end, seen=seen)
     if last == end:
         return None  # only a word about one
     opening = _BEGIN.search(before)
@@ -97,18 +99,17 @@ def _is_key(run: bytes) -> bool:
     return run.count(b"/") * 10 <= len(run) and not re.fullmatch(rb"[\s0-9a-f]*", run)
 
 
-def _chained(text: bytes, at: int) -> int:
-    """Where a key ends of which a part ends at `at`: after the last line like it, and after its closing mark."""
+def _chained(text: bytes, at: int, *, seen: bool = True) -> int:
+    """Where a key ends of which a part ends at `at`: after the last line like it, and after its closing mark. `seen`:
+    some of the key itself came before `at`."""
     while True:
-        gap = text[at : at + _GAP + 120]
-        closing = _CLOSING.search(gap, 0, _GAP + 60)
-        if closing:
-            return at + closing.end()
+        closing = _CLOSING.search(text, at, at + _GAP + 60)
         run = _RUN.search(text, at, at + _GAP + 40)
+        if closing and seen and (run is None or closing.start() <= run.start()):
+            return closing.end()
         if run is None or b"-----" in text[at : run.start()] or not _is_key(run[0]):
-            break
-        at = _RUN.match(text, run.start()).end()  # type: ignore[union-attr]  # beyond where it was searched
-    return _with_last_line(text, at)
+            return _with_last_line(text, at) if seen else at
+        at, seen = _RUN.match(text, run.start()).end(), True  # type: ignore[union-attr]  # as far as it goes
 
 
 def _with_last_line(text: bytes, at: int) -> int:
@@ -132,4 +133,11 @@ def _begun(text: bytes, at: int, after: int) -> int:
         if run is None or b"-----" in text[run.end() : begun]:
             break
         begun = run.start()
-    return begun
+    return _with_first_line(text, begun, lowest) if begun < at else at
+
+
+def _with_first_line(text: bytes, begun: int, lowest: int) -> int:
+    """What is left of a line that was cut at its beginning."""
+    first = _CUT.search(text[max(lowest, begun - 120) : begun])
+    cut = bool(first) and not first[1].islower() and not first[1].isupper() and _is_key(first[1])  # type: ignore[index]
+    return max(lowest, begun - 120) + first.start(1) if first and cut else begun

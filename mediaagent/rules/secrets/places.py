@@ -30,6 +30,8 @@ _FORMS = (
 _REST = re.compile(rb"[^\s\"'<>@]*+")
 _MORE_OF_USER = re.compile(rb"[^\s\"'<>@/?#\\]*+@")
 _WORD = re.compile(rb"[^\s\"'`\\]*+")
+_NOTHING = re.compile(rb"\$[A-Z_{(]|\[redacted: |\*+(?:\s|\Z)|<[^<>\s]{0,40}>")
+_OF_SQL = re.compile(rb"(?i)user|role|identified|alter|create|grant|with")
 _COMMANDS = {  # flag -> the command that it belongs to, and what stands before the secret
     b"-u": (re.compile(rb"curl|http|wget"), re.compile(rb"[^\s:\"']{1,100}:")),
     b"-U": (re.compile(rb"curl|smbclient|rpcclient"), re.compile(rb"[^\s:%\"']{1,100}[:%]")),
@@ -60,16 +62,18 @@ def find(text: bytes, start: int) -> Iterator[Hit]:
             yield from _in_command(text, found.start() + 1)
         elif text.startswith(b"pass:", found.start()):
             if b"openssl" in text[max(0, found.start() - 300) : found.start()]:
-                yield _hit(text, found.start() + 5, "password")
+                yield from _word(text, found.start() + 5)
         elif first in b"lLuUaA":
-            yield _hit(text, found.end() - 1, "password")
+            yield from _word(text, found.end() - 1)
         else:
             yield from _in_statement(text, found.end())
 
 
-def _hit(text: bytes, start: int, kind: str) -> Hit:
+def _word(text: bytes, start: int) -> Iterator[Hit]:
+    """The password that begins here."""
     end = _WORD.match(text, start).end()  # type: ignore[union-attr]
-    return Hit(start, end, shapes.kind_of(text[start:end]) or kind, _WORD)
+    if not _NOTHING.match(text, start):
+        yield Hit(start, end, shapes.kind_of(text[start:end]) or "password", _WORD)
 
 
 def _in_address(text: bytes, user: int, end: int) -> Iterator[Hit]:
@@ -79,7 +83,7 @@ def _in_address(text: bytes, user: int, end: int) -> Iterator[Hit]:
     colon = text.find(b":", user, end)
     start, end = (colon + 1, end - 1) if colon >= 0 else (user, end - 1)
     content = text[start:end]
-    if re.fullmatch(rb"\*+|x+|X+|\$\{[^}]*\}|\$\w+|<[^<>]*>|\{[\w.]*\}|%[sd]|redacted|\[redacted.*", content):
+    if re.fullmatch(rb"\*+|x+|X+|\$\{[^}]*\}|\$[A-Z_]+|<[^<>]*>|\{[\w.]*\}|%[sd]|redacted|\[redacted.*", content):
         return
     if colon < 0 and not (re.search(rb"[0-9]", content) and re.search(rb"[A-Za-z]", content)):
         return
@@ -99,10 +103,9 @@ def _after_scheme(text: bytes, start: int, end: int) -> Iterator[Hit]:
 
 def _decoded(content: bytes) -> bytes:
     try:
-        plain = base64.b64decode(content + b"=" * (-len(content) % 4), validate=True)
+        return base64.b64decode(content + b"=" * (-len(content) % 4), validate=True)
     except (binascii.Error, ValueError):
         return b""
-    return plain if plain.isascii() else b""
 
 
 def _in_command(text: bytes, at: int) -> Iterator[Hit]:
@@ -114,17 +117,13 @@ def _in_command(text: bytes, at: int) -> Iterator[Hit]:
     if not command.search(line) or (flag[1] == b"-p" and flag[2].isspace() and b"mysql" in line):
         return
     lead = before.match(text, flag.end())
-    if lead and text[lead.end() : lead.end() + 1] not in b"$ \t":
-        yield _hit(text, lead.end(), "password")
+    if lead and not text[lead.end() : lead.end() + 1].isspace():
+        yield from _word(text, lead.end())
 
 
 def _in_statement(text: bytes, at: int) -> Iterator[Hit]:
     """PASSWORD 'x' of a database."""
     quote = text[at - 1 : at]
-    end = re.compile(rb"[^" + quote + rb"\\\n]*+").match(text, at)
-    if (
-        end
-        and at < end.end()
-        and re.search(rb"(?i)user|role|identified|alter|create|grant|with", text[max(0, at - 200) : at])
-    ):
-        yield Hit(at, end.end(), "password", _WORD)
+    end = text.find(quote, at, at + 1024)
+    if at < end and _OF_SQL.search(text, max(0, at - 200), at) and not _NOTHING.match(text, at):
+        yield Hit(at, end, "password", _WORD)

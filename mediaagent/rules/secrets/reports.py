@@ -16,7 +16,7 @@ _CLOSED = {b"<![CDATA[": b"]]>", b"<!--": b"-->", b"<?": b"?>"}
 _OF_INTEREST = re.compile(rb"<(?:!\[CDATA\[|!--|\?|/?(?:[\w.-]{1,40}:)?(?:properties|testcase)[\s/>])")
 _TAG = re.compile(rb"<(/?)(?:[\w.-]{1,40}:)?(properties|testcase)(?=[\s/>])(?:[^>\"']|\"[^\"]*\"|'[^']*')*+>")
 _AHEAD = 64  # bytes that the beginning of something of interest may have
-_LONGEST_TAG = 64 << 10
+_LONGEST_TAG = 2048
 
 
 def is_report(head: bytes) -> bool:

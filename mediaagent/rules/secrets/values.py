@@ -10,9 +10,11 @@ import re
 from dataclasses import dataclass, replace
 
 from mediaagent.rules.secrets import names
-from mediaagent.rules.secrets.hits import LINE
+from mediaagent.rules.secrets.hits import LINE, OPEN
 
-__all__ = ["Value", "at", "is_secret", "line_at", "words_at"]
+__all__ = ["Value", "at", "is_secret", "line_at", "whole", "words_at"]
+
+_LOOKED_AT = 4096  # bytes of a value that tell whether it is one: so a text of beginnings costs no more than another
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Value:
 _BEFORE = re.compile(
     rb"(?:[ \t]|\x1b\[[0-9;]*m|\*\*(?=[ \t`]))*+"
     rb"(?:(?::[ \t]*)?(?:str|bytes|string|String|SecretStr|Optional\[\w+\]|str \| None)[ \t]*=[ \t]*(?!=))?"
-    rb"(?:[\[(]\s?|(?:[A-Z]\w{0,30}|str|bytes)\((?=[\"'\\&bruBRU])|[bBrRuUfF]{1,2}(?=\\*[\"']|&quot;|&#3[49];|&apos;))*"
+    rb"(?:\[(?!(?i:redacted|filtered|masked|hidden)\b)\s?|\(\s?|(?:[A-Z]\w{0,30}|str|bytes)\((?=[\"'\\&bruBRU])|[bBrRuUfF]{1,2}(?=\\*[\"']|&quot;|&#3[49];|&apos;))*"
 )
 _QUOTE = re.compile(rb"\"\"\"|'''|\\*[\"'`]|&quot;|&#3[49];|&apos;|%22|%27")
 _INSIDE = {
@@ -58,8 +60,13 @@ _BARE = re.compile(
     rb"|<(?![/A-Za-z!])"
     rb"|>(?!\s|\Z))*+"
 )
+_END_OF_LINE = re.compile(rb"[^\r\n]*+")
 #: A header's value, up to the end of the line in whatever way lines end here.
 _HEADER = re.compile(rb"(?:[^\n\r\\<&\x00]|\\(?![nr])|&(?!#1[03];|#x[aAdD];|quot;|#3[49];)|<(?!/))*+")
+_HEADER_IN = {
+    b'"': re.compile(rb"(?:[^\n\r\\<&\x00\"]|\\(?![nr\"])|&(?!#1[03];|#x[aAdD];|quot;|#3[49];)|<(?!/))*+"),
+    b"'": re.compile(rb"(?:[^\n\r\\<&\x00']|\\(?![nr'])|&(?!#1[03];|#x[aAdD];|quot;|#3[49];)|<(?!/))*+"),
+}
 _BEFORE_WORDS = re.compile(rb"\s*+(?:<!\[CDATA\[)?\s*+")
 _CDATA = re.compile(rb"(?:[^\]]|\](?!\]>))*+")
 _ELEMENT = re.compile(rb"[^<]*+")
@@ -69,7 +76,7 @@ _NOTHING = re.compile(
     rb"(?i:none|null|nil|undefined|true|false|string|redacted|filtered|masked|hidden)\.?"
     rb"|[*x.X#_\xe2\x80\xa2\xa6-]+|\.{3}.*|\$\{[^}]*\}*|\$\{\{.*|\$[A-Z_][A-Z0-9_]*|\$\([^)]*\)?|%[A-Za-z_]+%"
     rb"|%\(\w+\)s|%[sdrvq]|\{\{?[^{}]*\}*|<[^<>]{1,60}>?|\[(?i:redacted|filtered|masked|hidden|secret|removed)\b.*"
-    rb"|&lt;[^<>]{1,60}|redacted",
+    rb"|&lt;[^<>]{1,60}|[|>][-+0-9]*",
     re.DOTALL,
 )
 _SCHEME_OF_NOTHING = re.compile(rb"(?i:bearer|basic|token|digest)\s+(?:[{$%<].*|\*+|\.{3})", re.DOTALL)
@@ -101,8 +108,16 @@ _PROSE = frozenset(
 )
 
 
+def whole(text: bytes, value: Value) -> Value:
+    """All of a value of which only the beginning was looked at."""
+    if not _reaches_on(value.start, value.end):
+        return value
+    return replace(value, end=value.rest.match(text, value.end).end())  # type: ignore[union-attr]
+
+
 def at(text: bytes, start: int, *, whole_line: bool = False) -> Value | None:
-    """The value that begins at `start` or after what may stand before it; None where there is none.
+    """The value that begins at `start` or after what may stand before it, as far as tells whether it is secret; None
+    where there is none.
 
     >>> text = b'password = "hunter2", user'
     >>> value = at(text, 10)
@@ -112,12 +127,9 @@ def at(text: bytes, start: int, *, whole_line: bool = False) -> Value | None:
     start = _BEFORE.match(text, start).end()  # type: ignore[union-attr]
     if quote := _QUOTE.match(text, start):
         return _quoted(text, quote)
-    if block := _BLOCK.match(text, start):
+    if block := _BLOCK.match(text, start, start + _LOOKED_AT):
         return Value(block.end(0) - len(block[0].partition(b"\n")[2]), block.end(), True, LINE)
-    if whole_line:
-        line = re.compile(rb"[^\r\n]*+").match(text, start)
-        return _unless_empty(text, start, line.end() if line else start, LINE)
-    return _unless_empty(text, start, _BARE.match(text, start).end(), _BARE)  # type: ignore[union-attr]
+    return _unless_empty(text, start, _END_OF_LINE if whole_line else _BARE)
 
 
 def line_at(text: bytes, start: int, closing: bytes) -> Value | None:
@@ -125,16 +137,14 @@ def line_at(text: bytes, start: int, closing: bytes) -> Value | None:
     start = _BEFORE.match(text, start).end()  # type: ignore[union-attr]
     if quote := _QUOTE.match(text, start):
         return _quoted(text, quote)
-    rest = _INSIDE.get(closing, _HEADER) if closing else _HEADER
-    end = _HEADER.match(text, start, rest.match(text, start).end()).end()  # type: ignore[union-attr]
-    return _unless_empty(text, start, end, rest)
+    return _unless_empty(text, start, _HEADER_IN.get(closing, _HEADER))
 
 
 def words_at(text: bytes, start: int) -> Value | None:
     """What an element of XML or HTML holds."""
     before = _BEFORE_WORDS.match(text, start)
     start, rest = (before.end(), _CDATA if b"[" in before[0] else _ELEMENT) if before else (start, _ELEMENT)
-    value = _unless_empty(text, start, rest.match(text, start).end(), rest)  # type: ignore[union-attr]
+    value = _unless_empty(text, start, rest)
     return value and replace(value, quoted=True)
 
 
@@ -143,14 +153,20 @@ def _quoted(text: bytes, quote: re.Match[bytes]) -> Value | None:
     rest = _INSIDE.get(mark) or (
         _ENTITY if mark.startswith(b"&") else _PERCENT if mark.startswith(b"%") else _DEEPER.get(mark[-1:], _ENTITY)
     )
-    end = rest.match(text, quote.end()).end()  # type: ignore[union-attr]
-    return Value(quote.end(), end, True, rest) if end > quote.end() else None
+    value = _unless_empty(text, quote.end(), rest)
+    return value and replace(value, quoted=True)
 
 
-def _unless_empty(text: bytes, start: int, end: int, rest: re.Pattern[bytes]) -> Value | None:
-    while end > start and text[end - 1 : end].isspace():
+def _unless_empty(text: bytes, start: int, rest: re.Pattern[bytes]) -> Value | None:
+    end = rest.match(text, start, start + _LOOKED_AT).end()  # type: ignore[union-attr]
+    while end > start and not _reaches_on(start, end) and text[end - 1 : end].isspace():
         end -= 1
     return Value(start, end, False, rest) if end > start else None
+
+
+def _reaches_on(start: int, end: int) -> bool:
+    """Whether there may be more of it: what stands behind its end was looked at, too."""
+    return end - start > _LOOKED_AT - OPEN
 
 
 def is_secret(kind: str, name: bytes, value: bytes, *, quoted: bool, equals: bool) -> bool:
@@ -163,8 +179,9 @@ def is_secret(kind: str, name: bytes, value: bytes, *, quoted: bool, equals: boo
         return not re.match(rb"[/~.$]|[A-Za-z]:[\\/]", value)
     if kind == "pass" and not quoted:
         return equals and not re.fullmatch(rb"[0-9.]{1,6}|[A-Za-z]+", value)
-    if quoted:
-        return not (names.is_capital(value) and names.kind_of(value))  # os.environ["DB_PASSWORD"]
+    if quoted:  # but not Unexpected token: "}" and os.environ["DB_PASSWORD"]
+        said = kind == "password" or re.search(rb"[A-Za-z0-9\x80-\xff]", value)
+        return bool(said) and not (names.is_capital(value) and names.kind_of(value))
     if names.is_capital(name) and equals:
         return True
     value = value.split(None, 1)[0]

@@ -185,6 +185,7 @@ class _Lazily:
 
 
 def _new(target: Path) -> IO[bytes]:
+    target.unlink(missing_ok=True)  # what a child left that died over it
     return open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
 
 

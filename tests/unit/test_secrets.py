@@ -274,11 +274,13 @@ def test_recorded_texts_come_out_as_they_are(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("DB_PASSWORD", "password"), ("PGPASSWORD", "password"), ("password1", "password"), ("userPassword", "password"),
+        ("DB_PASSWORD", "password"), ("PGPASSWORD", "password"), ("password1", "password"),
+        ("userPassword", "password"),
         ("DB_PASS", "password"), ("MYSQL_PWD", "password"), ("GITHUB_TOKEN", "token"), ("authToken", "token"),
         ("token_prod", "token"), ("DJANGO_SECRET_KEY", "secret"), ("clientSecret", "secret"), ("apikey", "key"),
         ("AccountKey", "key"), ("SOME_KEY", "key"), ("some_key", ""), ("public_key", ""), ("password_field", ""),
-        ("passwordless", ""), ("test_password", ""), ("tokenizer", ""), ("key", ""), ("first_pass", ""), ("secretary", ""),
+        ("passwordless", ""), ("test_password", ""), ("tokenizer", ""), ("key", ""), ("first_pass", ""),
+        ("secretary", ""),
         ("password.py", ""), ("TOKEN_TYPE", ""), ("Authorization", "authorisation header"), ("Set-Cookie", "cookie"),
         ("X-Hub-Signature-256", "signature"), ("signature", ""),
     ],
@@ -344,7 +346,8 @@ def test_a_report_that_is_cut_never_lets_a_property_through(cut: int) -> None:
 
 ADVERSE = {
     "names": "token_", "quotes": 'password="', "tags": "<a token>", "addresses": "://a:", "assignments": "password=&",
-    "marks": "-----BEGIN PRIVATE KEY----- ", "ends": "-----END PRIVATE KEY----- ", "runs": "PRIVATE KEY-----" + "A" * 39 + " ",
+    "marks": "-----BEGIN PRIVATE KEY----- ", "ends": "-----END PRIVATE KEY----- ",
+    "runs": "PRIVATE KEY-----" + "A" * 39 + " ",
     "escapes": "\\", "letters": "A", "web tokens": "eyJhbGciOi.", "flags": "--token ", "beside": 'token", "name": ',
     "commands": " -u curl", "report": "<properties a='", "brackets": "password=[", "ands": "password=&x",
 }  # fmt: skip

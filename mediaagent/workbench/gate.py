@@ -28,7 +28,7 @@ from mediaagent.workbench.judge import lies_in, reason_of, size_of, uniquely_nam
 __all__ = ["Gate"]
 
 _PIECE = 1 << 20
-_SPEED = 5_000_000  # bytes a second that a child surely looks through
+_SPEED = 1_000_000  # bytes a second that a child surely looks through, on a slow machine and full of secrets
 _UNPACKED = 50  # so many times as much may come out of what is packed
 _MOST_UNPACKED = 1 << 30
 _SHORTEST = 6  # characters of a fact's secret that are looked for in other places

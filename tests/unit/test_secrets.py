@@ -259,7 +259,7 @@ def test_a_text_without_secrets_comes_out_byte_for_byte(lines: list[str], size: 
 
 DATA = sorted(
     path
-    for folder in ("asterisk", "known", "motion")
+    for folder in ("artifacts", "asterisk", "known", "motion")
     for path in (Path(__file__).parents[1] / "data" / folder).rglob("*")
     if path.suffix in (".txt", ".log", ".xml", ".md") and path.stat().st_size < 1_000_000
 )

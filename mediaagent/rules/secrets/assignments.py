@@ -9,8 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mediaagent.rules.secrets import names, shapes, values
 from mediaagent.rules.secrets.hits import LINE, Hit
@@ -54,8 +53,7 @@ _QUOTES = (b'"', b"'", b"`")
 _MOST_ITEMS = 50
 
 
-@dataclass(frozen=True, slots=True)
-class _Name:
+class _Name(NamedTuple):
     """A name in the text, and the form in which its value follows."""
 
     start: int
@@ -87,7 +85,7 @@ def find(text: bytes, start: int) -> Iterator[Hit]:
             content = text[value.start : value.end]
             equals = b"=" in name.form or b"%3" in name.form
             if values.is_secret(name.kind, name.text, content, quoted=value.quoted, equals=equals):
-                value = values.whole(text, value)
+                value = values.whole(text, _lengthened(text, name, value))
                 covered = Hit(value.start, value.end, _kind(name.kind, content), value.rest)
                 yield covered
 
@@ -99,7 +97,7 @@ def _kind(kind: str, content: bytes) -> str:
 
 
 def _name_at(text: bytes, start: int, end: int) -> _Name | None:
-    if command := _COMMAND.match(text, start):
+    if text[start] in b"EA" and (command := _COMMAND.match(text, start)):
         start = command.end()
     asked = text[start : start + 1] in (b"?", b"&", b";")
     first = start + asked
@@ -183,15 +181,22 @@ def _items(text: bytes, name: _Name, at: int) -> Iterator[Value]:
             at = held.end()
         elif _STRUCTURE.match(text, at):
             return
-    value = values.at(text, at)
-    if value and not value.quoted and _takes_line(text, name, at):
-        value = values.at(text, at, whole_line=True)
+    value = values.at(text, at) or _line(text, name, at)
     for _ in range(_MOST_ITEMS):
         if value is None:
             return
         yield value
         following = _NEXT_ITEM.match(text, value.end) if value.quoted and b"[" in text[at : value.start] else None
         value = values.at(text, following.end()) if following else None
+
+
+def _line(text: bytes, name: _Name, at: int) -> Value | None:
+    return values.at(text, at, whole_line=True) if _takes_line(text, name, at) else None
+
+
+def _lengthened(text: bytes, name: _Name, value: Value) -> Value:
+    """What doesn't stand in quotes may go on to the end of its line."""
+    return value if value.quoted or name.kind in names.HEADERS else _line(text, name, value.start) or value
 
 
 def _takes_line(text: bytes, name: _Name, at: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 __all__ = ["BASE64", "LINE", "OPEN", "Hit", "joined"]
 
@@ -16,8 +16,7 @@ LINE = re.compile(rb"[^\n]*+")
 BASE64 = re.compile(rb"(?:[A-Za-z0-9+/=\s\"',]|\\[nr]|&#1[03];|&#x[aAdD];)*+")
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """From `start` to before `end` stands a secret. `rest`: by what it goes on where `end` is that of all there is."""
 
     start: int
@@ -43,6 +42,6 @@ def joined(hits: Iterable[Hit]) -> Iterator[Hit]:
         else:
             kind = max(last, hit, key=lambda each: each.rank)
             end = max(last, hit, key=lambda each: each.end)
-            last = replace(last, end=end.end, rest=end.rest, kind=kind.kind, rank=kind.rank)
+            last = last._replace(end=end.end, rest=end.rest, kind=kind.kind, rank=kind.rank)
     if last:
         yield last

@@ -7,7 +7,7 @@ that a traceback shows: those stay, for they are what a reader came for.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from mediaagent.rules.secrets import names
 from mediaagent.rules.secrets.hits import LINE, OPEN
@@ -17,8 +17,7 @@ __all__ = ["Value", "at", "is_secret", "line_at", "whole", "words_at"]
 _LOOKED_AT = 4096  # bytes of a value that tell whether it is one: so a text of beginnings costs no more than another
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """A value's place, whether it stood in quotes, and how it goes on."""
 
     start: int
@@ -112,7 +111,7 @@ def whole(text: bytes, value: Value) -> Value:
     """All of a value of which only the beginning was looked at."""
     if not _reaches_on(value.start, value.end):
         return value
-    return replace(value, end=value.rest.match(text, value.end).end())  # type: ignore[union-attr]
+    return value._replace(end=value.rest.match(text, value.end).end())  # type: ignore[union-attr]
 
 
 def at(text: bytes, start: int, *, whole_line: bool = False) -> Value | None:
@@ -127,7 +126,8 @@ def at(text: bytes, start: int, *, whole_line: bool = False) -> Value | None:
     start = _BEFORE.match(text, start).end()  # type: ignore[union-attr]
     if quote := _QUOTE.match(text, start):
         return _quoted(text, quote)
-    if block := _BLOCK.match(text, start, start + _LOOKED_AT):
+    first = text[start : start + 1]
+    if first in b"|>" and first and (block := _BLOCK.match(text, start, start + _LOOKED_AT)):
         return Value(block.end(0) - len(block[0].partition(b"\n")[2]), block.end(), True, LINE)
     return _unless_empty(text, start, _END_OF_LINE if whole_line else _BARE)
 
@@ -145,7 +145,7 @@ def words_at(text: bytes, start: int) -> Value | None:
     before = _BEFORE_WORDS.match(text, start)
     start, rest = (before.end(), _CDATA if b"[" in before[0] else _ELEMENT) if before else (start, _ELEMENT)
     value = _unless_empty(text, start, rest)
-    return value and replace(value, quoted=True)
+    return value and value._replace(quoted=True)
 
 
 def _quoted(text: bytes, quote: re.Match[bytes]) -> Value | None:
@@ -154,7 +154,7 @@ def _quoted(text: bytes, quote: re.Match[bytes]) -> Value | None:
         _ENTITY if mark.startswith(b"&") else _PERCENT if mark.startswith(b"%") else _DEEPER.get(mark[-1:], _ENTITY)
     )
     value = _unless_empty(text, quote.end(), rest)
-    return value and replace(value, quoted=True)
+    return value and value._replace(quoted=True)
 
 
 def _unless_empty(text: bytes, start: int, rest: re.Pattern[bytes]) -> Value | None:

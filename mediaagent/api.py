@@ -28,8 +28,9 @@ from mediaagent.model import (
     Unknown,
     printable,
 )
-from mediaagent.options import ByteSize, Secret, option, plugin
+from mediaagent.options import ByteSize, Secret, option, plugin, readable_size
 from mediaagent.ports import (
+    ChecksPosts,
     Enricher,
     FindsPosts,
     Progress,
@@ -45,6 +46,7 @@ __all__ = [
     "Absent",
     "Bucket",
     "ByteSize",
+    "ChecksPosts",
     "Claim",
     "Defaults",
     "Deferred",
@@ -82,6 +84,7 @@ __all__ = [
     "option",
     "plugin",
     "printable",
+    "readable_size",
 ]
 
 

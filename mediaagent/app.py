@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from mediaagent.journey.watch import Watching
 from mediaagent.lookout.marks import Marks
 from mediaagent.model import Defaults, Problem, Route, SeenFile, Verdict, printable
 from mediaagent.options import Secret, build, did_you_mean, options_of, to_table
-from mediaagent.ports import Lookout, ReadsContent, RoutesEvents, SelfChecks
+from mediaagent.ports import ChecksPosts, Lookout, ReadsContent, RoutesEvents, SelfChecks
 from mediaagent.rules import caption
 from mediaagent.settings import Settings, SourceSettings, Table, TargetSettings
 from mediaagent.store import proof
@@ -176,6 +176,7 @@ def _source(
         existing=common.existing,
         give_up=common.give_up,
         reopen=defaults.reopen,
+        form=defaults.form,
         reader=(common.type, to_table(watcher)) if isinstance(watcher, ReadsContent) else None,
     )
     problems += _template_problems(where, source, defaults)
@@ -231,24 +232,39 @@ def _template_problems(where: str, said: Source | Route, defaults: Defaults) -> 
 
 def self_checks(made: Plan) -> list[Problem]:
     """What the plug-ins themselves find wrong, without a side effect."""
-    problems = []
     plugins: list[tuple[str, Any]] = [(f"watch.{name}", source.watcher) for name, source in made.sources.items()]
     plugins += [
         (f"watch.{name}.enrich", build(registry.find("enricher", step), options, where="", base=Path("/"))[0])
         for name, source in made.sources.items()
         for step, options in source.steps
     ]
-    plugins += [(f"upload.{name}", uploader) for name, uploader in made.uploaders.items()]
-    for where, instance in plugins:
-        if isinstance(instance, SelfChecks):
-            try:
-                problems += [
-                    Problem(where=f"{where}: {each.where}", what=each.what, todo=each.todo, severity=each.severity)
-                    for each in instance.check()
-                ]
-            except Exception as error:  # a plug-in's turn
-                problems.append(Problem(where=where, what=f"its own check failed: {type(error).__name__}: {error}"))
-    return problems
+    asked = [(where, each.check) for where, each in plugins if isinstance(each, SelfChecks)]
+    for name, uploader in made.uploaders.items():
+        if isinstance(uploader, ChecksPosts):
+            asked.append((f"upload.{name}", partial(uploader.check_posts, sent_to(made, name))))
+        elif isinstance(uploader, SelfChecks):
+            asked.append((f"upload.{name}", uploader.check))
+    return [problem for where, check in asked for problem in _told(where, check)]
+
+
+def _told(where: str, check: Callable[[], Iterable[Problem]]) -> Iterator[Problem]:
+    try:
+        for each in check():
+            yield Problem(where=f"{where}: {each.where}", what=each.what, todo=each.todo, severity=each.severity)
+    except Exception as error:  # a plug-in's turn
+        yield Problem(where=where, what=f"its own check failed: {type(error).__name__}: {error}")
+
+
+def sent_to(made: Plan, target: str) -> Mapping[str, set[str]]:
+    """Kinds of posts that the sources send there, and who may see them."""
+    sent: dict[str, set[str]] = {}
+    for source in made.sources.values():
+        routes = list(source.watcher.routes().values()) if isinstance(source.watcher, RoutesEvents) else []
+        for route in (Route(), *routes):
+            if target in (source.targets if route.to is None else route.to):
+                for kind in source.watcher.defaults.sends:
+                    sent.setdefault(kind, set()).add(route.access or source.access)
+    return sent
 
 
 def make_lookout(kind: str, clock: SystemClock) -> Lookout:
@@ -327,10 +343,10 @@ class Agent:
                     f"{count} of its files are secured and wait, but [watch.{source}] is not in the settings any more"
                 )
                 self.state.trouble(f"watch.{source}", what)
-        for part, wants in self.state.spool.notes():
+        for part in self.state.spool.notes():
             securing = self.watching.chapters.get(part.source)
             if securing and not self.state.ledger.has_part(part.id):
-                securing.adopt(part, wants)
+                securing.adopt(part)
         self.watching.start()
 
     def close(self) -> None:
@@ -367,6 +383,7 @@ def make_agent(settings: Settings, log: Any = None) -> Agent:
         log=log,
         rescan=settings.agent.rescan,
         trouble=state.trouble,
+        hints=settings.agent.lookout != "walk",
     )
     lanes = [
         Lane(

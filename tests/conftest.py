@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -26,3 +27,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, and under MEDIAAGENT_TESTS=all every test counts"
     return report
+
+
+@pytest.fixture(autouse=True)
+def _same_rights() -> Iterator[None]:
+    """An agent that is made within a test takes rights from all files that its process makes afterwards."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)

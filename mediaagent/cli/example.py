@@ -11,7 +11,7 @@ from mediaagent.options import Option, options_of, show_value
 from mediaagent.registry import find
 from mediaagent.settings import AgentSettings, SourceSettings
 
-__all__ = ["AGENT", "TARGETS", "example", "folder_source", "motion_source"]
+__all__ = ["AGENT", "TARGETS", "example", "folder_source", "motion_source", "voicemail_source"]
 
 _WIDTH = 100
 
@@ -76,6 +76,25 @@ def motion_source(
     return "\n".join([*lines, ""])
 
 
+def voicemail_source(name: str, path: str, mailboxes: Collection[tuple[str, str]] = (), *, comment: str = "") -> str:
+    """A `[watch.NAME]` of Asterisk's voicemail, with tables to fill for `mailboxes` ("1234@default", whose)."""
+    lines = [
+        f"[watch.{name}]" + (f"   # {comment}" if comment else ""),
+        'type = "voicemail"',
+        f"path = {show_value(path)}",
+        '# access = "members"              # who may see the posts; "private" unless you say otherwise',
+        '# caller_number = "mask"          # "show", "mask" or "hide"; default: shown in private posts, else masked',
+        '# copies = "per-mailbox"          # a message for several mailboxes: a post for each, not one for all',
+        '# enrich = ["transcode", {type = "speech", hang_ups = "discard"}]   # no post where nobody speaks',
+        '# existing = "post"               # post what lies there already, too',
+    ]
+    for number, (mailbox, whose) in enumerate(mailboxes):
+        lines += ["", f"# [watch.{name}.mailboxes.{show_value(mailbox)}]" + (f"   # {whose}" if whose else "")]
+        if not number:
+            lines += ['# title = "Mailbox {{ mailbox }}: {{ caller }}, {{ duration }}"', '# to = ["page"]']
+    return "\n".join([*lines, ""])
+
+
 def folder_source() -> str:
     """A `[watch.NAME]` of any folder."""
     lines = ['type = "folder"', 'path = "pictures"               # the folder to watch', '# existing = "post"']
@@ -119,12 +138,20 @@ def example() -> str:
             "",
             *_plugin("watcher", "voicemail", leave=("path", "access")),
             "",
+            "[watch.tests]",
+            'type = "artifacts"',
+            'path = "/var/lib/ci/runs"',
+            "",
+            *_plugin("watcher", "artifacts", leave=("path",)),
+            "",
             "# --- steps of `enrich`, in a source's table ---",
             "",
             *_plugin("enricher", "best_frame", step=True),
+            *_plugin("enricher", "compress", step=True),
             *_plugin("enricher", "transcode", step=True),
             *_plugin("enricher", "speech", step=True),
             *_plugin("enricher", "transcribe", step=True),
+            *_plugin("enricher", "triage", step=True),
             "",
             "# --- where posts go: a table each, [upload.NAME] ---",
             "",

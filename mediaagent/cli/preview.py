@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mediaagent.cli import output, stories
+from mediaagent.cli.hand import Hands
 from mediaagent.cli.home import Home, places
-from mediaagent.errors import ConfigError, Discarded, Unsecured
-from mediaagent.model import Claim, Event, Part, Post, Problem, Route, SeenFile, Sighting
+from mediaagent.errors import ConfigError, Deferred, Discarded, Unsecured
+from mediaagent.model import Claim, Event, Ignored, Part, Post, Problem, Route, SeenFile, Sighting
 from mediaagent.options import did_you_mean
 
 if TYPE_CHECKING:
@@ -26,22 +27,28 @@ if TYPE_CHECKING:
 
 @click.command("preview", help="The post that FILES would become, as one event of a source; sends nothing.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
-@click.option("--source", default="", help="As [watch.NAME] would. [default: the first; without settings: motion]")
+@click.option(
+    "--source",
+    default="",
+    help="As [watch.NAME] would. [default: where FILE lies, else the first; without settings: motion]",
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Keep the outgoing files here.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_obj
 def command(home: Home, files: tuple[Path, ...], source: str, out: Path | None, as_json: bool) -> int:
     from mediaagent import app
+    from mediaagent.clock import SystemClock
     from mediaagent.journey.prepare import compose
 
     made = _plan(home, source)
-    chosen = _source(made, source)
+    chosen = _source(made, source, files[0])
     home.log()
     notes: list[str] = []
     with ExitStack() as stack:
         bench = app.make_workbench(made)
         stack.callback(bench.close)
-        event = _event(chosen, _parts(chosen, files, notes, bench), notes)
+        hands = stack.enter_context(Hands(app.make_lookout("walk", SystemClock())))
+        event = _event(chosen, _parts(chosen, files, notes, hands), notes)
         folder = _folder(out) if out else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mediaagent-")))
         try:
             with output.progress("preparing"):
@@ -60,11 +67,15 @@ def _plan(home: Home, name: str) -> Plan:
     return home.plan()
 
 
-def _source(made: Plan, name: str) -> Source:
-    """The source by its name, else the first one."""
+def _source(made: Plan, name: str, file: Path) -> Source:
+    """By its name, else the one that watches this file, else the first."""
     if name and name not in made.sources:
         raise click.UsageError(f"there is no [watch.{name}]; {did_you_mean(name, made.sources)}")
-    return made.sources[name] if name else next(iter(made.sources.values()))
+    if name:
+        return made.sources[name]
+    path = Path(os.path.abspath(file))  # noqa: PTH100  (no link is followed)
+    watching = (each for each in made.sources.values() if any(path.is_relative_to(root) for root in each.watcher.roots))
+    return next(watching, next(iter(made.sources.values())))
 
 
 def _built_in() -> Plan:
@@ -97,54 +108,65 @@ def _folder(out: Path) -> Path:
 # --- files -> event ---------------------------------------------------------------------------------------------------
 
 
-def _parts(source: Source, files: tuple[Path, ...], notes: list[str], bench: Any) -> list[Part]:
+def _parts(source: Source, files: tuple[Path, ...], notes: list[str], hands: Hands) -> list[Part]:
     """Each file as a part, where it is whole. Raises ConfigError with every file that can't be used."""
     problems: list[Problem] = []
     parts = []
-    for number, path in enumerate(dict.fromkeys(Path(os.path.abspath(each)) for each in files)):  # noqa: PTH100
+    for number, path in enumerate(dict.fromkeys(_first_of_hand(source, file) for file in files)):
         try:
-            parts.append(_read(source, _part(source, path, number, notes), bench))
-        except (Unsecured, ValueError) as error:
+            parts.append(_read(source, _part(source, path, number, notes), hands))
+        except (Unsecured, Deferred, ValueError) as error:
             problems.append(Problem(where=output.printable(path), what=str(error)))
     if problems:
         raise ConfigError(problems)
     return parts
 
 
-def _read(source: Source, part: Part, bench: Any) -> Part:
-    """With its companions, and with what its watcher reads in them. Raises Unsecured."""
+def _first_of_hand(source: Source, path: Path) -> Path:
+    """The file itself, or the one that it is taken together with: a message's text for its sound."""
+    path = Path(os.path.abspath(path))  # noqa: PTH100  (no link is followed)
+    file = _seen(path)
+    claim = source.watcher.claim(file) if file else None
+    return claim.about if isinstance(claim, Ignored) and claim.about and _seen(claim.about) else path
+
+
+def _seen(path: Path) -> SeenFile | None:
     from mediaagent import app
     from mediaagent.clock import SystemClock
 
-    file = app.make_lookout("walk", SystemClock()).look(part.path)
+    return app.make_lookout("walk", SystemClock()).look(path)
+
+
+def _read(source: Source, part: Part, hands: Hands) -> Part:
+    """With its companions, and with what its watcher reads in them. Raises Unsecured or Deferred."""
+    file = _seen(part.path)
     claim = source.watcher.claim(file) if file else None
-    if source.reader is None or not isinstance(claim, Claim):
+    if file is None or source.reader is None or not isinstance(claim, Claim):
         return part
-    files = {claim.role: part.path}
-    for role, paths in claim.hand.items():
-        found = next((path for path in paths if path.is_file()), None)
-        if found is None:
-            raise ValueError(f"{' or '.join(path.name for path in paths)} is not there")
-        files[role] = found
-    facts = {**part.facts, **bench.read(*source.reader, files, timedelta(days=1))}
-    shown = claim.shown or claim.role
-    name = part.name.removesuffix(part.path.name) + output.printable(files[shown].name)
-    seen = app.make_lookout("walk", SystemClock()).look(files[shown])
-    media_type = app.prove(files[shown].parent, seen).media_type if seen else part.media_type
-    return replace(part, files=files, facts=facts, role=shown, name=name, media_type=media_type)
+    hand = hands.take(source, part.path.parent, file, claim, timedelta(days=1))
+    return replace(
+        part,
+        files=hand.files,
+        facts={**part.facts, **hand.facts},
+        role=claim.shown or claim.role,
+        name=part.name.removesuffix(part.path.name) + output.printable(hand.shown.path.name),
+        media_type=hand.media_type,
+    )
 
 
 def _part(source: Source, path: Path, number: int, notes: list[str]) -> Part:
     from mediaagent import app
-    from mediaagent.clock import SystemClock
 
-    file = app.make_lookout("walk", SystemClock()).look(path)
+    file = _seen(path)
     if file is None:
         raise ValueError("is no regular file" if os.path.lexists(path) else "is not there")
     verdict = app.prove(path.parent, file)
-    if not verdict.whole:
-        raise ValueError(f"is not whole: {verdict.reason}")
     name, claim = _claim(source, file, notes)
+    facts = dict(claim.facts) if claim else {}
+    if not verdict.whole:
+        if claim is None or claim.anyhow is None:
+            raise ValueError(f"is not whole: {verdict.reason}")
+        facts["not_whole"] = verdict.reason
     family = verdict.media_type.partition("/")[0]
     role = claim.role if claim else {"image": "picture"}.get(family, family)
     changed = datetime.fromtimestamp(file.mtime_ns // 10**9, UTC)
@@ -161,7 +183,7 @@ def _part(source: Source, path: Path, number: int, notes: list[str]) -> Part:
         fingerprint=file.fingerprint,
         seen_at=changed,
         modified_at=changed,
-        facts=dict(claim.facts) if claim else {},
+        facts=facts,
         identity=claim.identity if claim else "",
     )
 
@@ -179,10 +201,14 @@ def _claim(source: Source, file: SeenFile, notes: list[str]) -> tuple[str, Claim
 
 
 def _event(source: Source, parts: list[Part], notes: list[str]) -> Event:
-    sightings = [each for each in _grouped(source, parts) if not each.nothing]
+    found = list(_grouped(source, parts))
+    sightings = [each for each in found if not each.nothing] or found
+    if sightings and sightings[0].nothing:
+        notes.append(f"{source.name} would not post it: {sightings[0].nothing}")
     if len(sightings) > 1:
         notes.append(f"{source.name} would make {len(sightings)} events of these files; they are shown as one")
     first = max(sightings, key=lambda each: len(each.parts), default=None)
+    unshown = {part.id for each in sightings for part in each.unshown}
     return Event(
         id=0,
         source=source.name,
@@ -192,7 +218,7 @@ def _event(source: Source, parts: list[Part], notes: list[str]) -> Event:
         facts=_facts(source, first),
         route=first.route if first else Route(),
         revision=1,
-        parts=tuple(parts),
+        parts=tuple(replace(part, shown=part.id not in unshown) for part in parts),
     )
 
 

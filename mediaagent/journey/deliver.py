@@ -10,6 +10,7 @@ from mediaagent.errors import Deferred, Rejected, TooLarge
 from mediaagent.journey.plan import Log, Target
 from mediaagent.model import Absent, Delivery, Post, Receipt, Unknown
 from mediaagent.ports import Clock, Deliveries, FindsPosts, Progress, RevisesPosts, Spool, Workbench
+from mediaagent.rules import again
 from mediaagent.rules.backoff import wait_after
 
 __all__ = ["Lane"]
@@ -70,7 +71,8 @@ class Lane:
         begun = self._deliveries.begin(self.target.name, asking_after=settles)
         if begun is None:
             return False
-        delivery, post, progress = begun
+        delivery, prepared, progress = begun
+        post = again.told(prepared)
         try:
             receipt, repeated = self._deliver(delivery, post, progress)
         except Deferred as deferred:
@@ -78,7 +80,7 @@ class Lane:
         except Rejected as rejected:
             self._reject(delivery, str(rejected), in_doubt=delivery.in_doubt)
         except TooLarge as large:
-            self._shrink(delivery, post, large)
+            self._shrink(delivery, prepared, large)
         except Exception as error:  # a plug-in's turn
             self._failed(delivery, error)
         else:

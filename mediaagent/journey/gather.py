@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from mediaagent.journey.plan import Log, Source
@@ -12,17 +13,29 @@ from mediaagent.ports import Clock, Outbox
 __all__ = ["gather"]
 
 _PAUSE = timedelta(seconds=5)
+#: A sighting whose files are still being written is asked again so soon.
+_SOON = timedelta(seconds=1)
 #: Sightings that are written in one transaction.
 _BATCH = 100
 
 
 def gather(
-    source: Source, outbox: Outbox, clock: Clock, log: Log, *, interrupted_at: str = ""
+    source: Source,
+    outbox: Outbox,
+    clock: Clock,
+    log: Log,
+    *,
+    interrupted_at: str = "",
+    unfinished: Collection[str] = (),
+    walked_at: datetime | None = None,
 ) -> tuple[Counter[str], datetime | None]:
     """One pass over the parts of no event yet: what was done, and when to ask again (None: nothing is growing).
 
     A pass costs what is open or was lately closed, never what the folder holds. `interrupted_at`: the part after
     which securing had to pause. Its sighting probably lacks some files, so it stays open while others can go first.
+    `unfinished`: words of files that are still being written (`Claim.together`); what they belong to stays open.
+    `walked_at`: where there are no hints, when the last walk began; what was to be whole later than that has to wait
+    for the next one, which may find more.
     """
     now = clock.now()
     done: Counter[str] = Counter()
@@ -34,6 +47,10 @@ def gather(
         until = sighting.growing_until
         if len(sightings) > 1 and any(part.id == interrupted_at for part in (*sighting.parts, *sighting.spare)):
             until = now + _PAUSE
+        if sighting.together and sighting.together in unfinished:
+            until = max(until or now, now + _SOON)
+        if sighting.together and until is not None and walked_at is not None and until > walked_at:
+            until = max(until, now + _SOON)
         if until is not None and until > now:
             again = min(again or until, until)
         else:

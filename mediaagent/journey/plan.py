@@ -36,6 +36,7 @@ class Source:
     existing: Literal["ignore", "post"] = "ignore"
     give_up: timedelta = timedelta(hours=1)
     reopen: timedelta = timedelta(0)
+    form: Literal["media", "entry"] = "media"
     reader: tuple[str, Mapping[str, Any]] | None = None  # the watcher's type and options, when it ReadsContent
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import PurePath
 from typing import Literal, TypeVar
@@ -64,7 +65,10 @@ class Preparing:
         folder = self._spool.folder(event.id, event.revision)
         post, notes = self._workbench.prepare(compose(event, source), event, source.steps, folder)
         self._spool.seal(event, folder)
-        self._outbox.keep(event, post, notes)
+        first = self._outbox.keep(event, post, notes)
+        if first is not None:
+            self._log.info("counted", id=event.id, source=event.source, title=post.title, at=first)
+            return
         self._log.info("prepared", id=event.id, source=event.source, title=post.title, files=len(post.parts))
 
     def _postpone(self, event: Event, error: Exception) -> None:
@@ -84,9 +88,10 @@ def compose(event: Event, source: Source) -> Post:
     route = event.route
     body = caption.render(_given(route.body, source.body), names)
     tags = _given(route.tags, source.tags)
-    parts = _outgoing(event.parts)
+    entry = source.form == "entry"
+    parts = _outgoing(event.parts, flat=not entry)
     return Post(
-        kind=_kind(parts),
+        kind="entry" if entry else _kind(parts),
         title=" ".join(caption.render(_given(route.title, source.title), names).split()),
         body=(Text(body),) if body else (),
         tags=tuple(filter(None, (caption.tag_of(caption.render(tag, names)) for tag in tags))),
@@ -103,19 +108,32 @@ def _given(value: _T | None, default: _T) -> _T:
     return default if value is None else value
 
 
-def _outgoing(parts: tuple[Part, ...]) -> tuple[PostPart, ...]:
-    """The parts that have a file; of several contents under one name the last that we saw."""
+def _outgoing(parts: tuple[Part, ...], *, flat: bool) -> tuple[PostPart, ...]:
+    """The parts that have a file and are shown; of several contents under one name the last that we saw.
+
+    `flat`: called by their names alone; else by where they lay in the folder that they have in common, too."""
     latest: dict[str, Part] = {}
     for part in sorted(parts, key=lambda part: part.seen_at):
-        if part.files:
+        if part.files and part.shown:
             latest[part.name] = part
+    common = 0 if flat else _shared([PurePath(name).parent.parts for name in latest])
     taken: set[str] = set()
-    return tuple(_post_part(part, taken) for part in sorted(latest.values(), key=lambda part: part.name))
+    outgoing = []
+    for name in sorted(latest):
+        called = PurePath(name).name if flat else "-".join(PurePath(name).parts[common:])
+        outgoing.append(_post_part(latest[name], called, taken))
+    return tuple(outgoing)
 
 
-def _post_part(part: Part, taken: set[str]) -> PostPart:
+def _shared(folders: Sequence[tuple[str, ...]]) -> int:
+    """How many folders all of them begin with."""
+    levels = itertools.takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False))
+    return len(list(levels))
+
+
+def _post_part(part: Part, called: str, taken: set[str]) -> PostPart:
     """`taken`: names that are given away within this post."""
-    pure = PurePath(printable(PurePath(part.name).name))
+    pure = PurePath(printable(called))
     name, number = str(pure), 2
     while name in taken:
         name, number = f"{pure.stem}-{number}{pure.suffix}", number + 1

@@ -14,7 +14,7 @@ from mediaagent.errors import StateError
 __all__ = ["VERSION", "Damaged", "Database"]
 
 #: The schema's version (`PRAGMA user_version`). migrations/NNNN.sql leads from NNNN-1 to NNNN.
-VERSION = 1
+VERSION = 2
 
 
 class Damaged(Exception):
@@ -60,8 +60,19 @@ class Database:
         steps = [scripts / "migrations" / f"{step:04}.sql" for step in range(found + 1, VERSION + 1)]
         if found == 0:
             steps = [scripts / "schema.sql"]
+        else:
+            self._copy_aside(found)
         script = "\n".join(step.read_text() for step in steps)
         self._connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {VERSION};\nCOMMIT;")
+
+    def _copy_aside(self, version: int) -> None:
+        """The database as the older program left it, for the way back."""
+        copy = self.path.with_name(f"{self.path.name}.version-{version}")
+        temporary = copy.with_name(f".{copy.name}.new")
+        temporary.unlink(missing_ok=True)
+        with contextlib.closing(sqlite3.connect(temporary)) as target:
+            self._connection.backup(target)
+        temporary.replace(copy)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

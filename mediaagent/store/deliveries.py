@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from mediaagent.model import Delivery, Post, Receipt
+from mediaagent.store import repeats
 from mediaagent.store.codec import dumps, epoch, loads, moment
 from mediaagent.store.database import Database
 from mediaagent.store.rows import delivery_from
@@ -123,6 +124,9 @@ class SqliteDeliveries:
             (row["event"], row["revision"], row["variant"]),
         ).fetchone()
         post = loads(found["post"], Post)
+        post = replace(
+            post, revision=row["revision"], seen=repeats.seen(connection, row["event"], epoch(post.happened_at))
+        )
         return replace(post, parts=tuple(replace(part, file=self._spool / part.file) for part in post.parts))
 
     def complete(self, delivery: Delivery, receipt: Receipt, *, verify_at: datetime | None = None) -> None:

@@ -43,11 +43,14 @@ class Housekeeping:
             )
 
     def release(self, after: timedelta) -> int:
-        """Removes the copies of events that were done that long ago, and spare ones. Returns how many."""
+        """Removes the copies of events that were done that long ago, and spare ones. Returns how many.
+
+        What is to be kept for longer stays, unless room is needed (`after` is nothing)."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                f"SELECT id FROM events WHERE released = 0 AND closed_at <= ? AND {_DONE} ORDER BY closed_at LIMIT ?",  # noqa: S608
-                (epoch(self._now() - after), _BATCH),
+                f"SELECT id FROM events WHERE released = 0 AND closed_at <= ? AND keep_until <= ? AND {_DONE}"  # noqa: S608
+                " ORDER BY keep_until, closed_at LIMIT ?",
+                (epoch(self._now() - after), epoch(self._now()) if after else float("inf"), _BATCH),
             ).fetchall()
         released = sum(self._release(row["id"]) for row in rows)
         self._remove_released()

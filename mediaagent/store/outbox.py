@@ -12,9 +12,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from mediaagent.model import Event, Part, Post, Route, Sighting
+from mediaagent.store import repeats
 from mediaagent.store.codec import dumps, epoch, loads
 from mediaagent.store.database import Database
 from mediaagent.store.rows import event_from, part_from
+from mediaagent.store.topics import no_news
 
 __all__ = ["SqliteOutbox", "delivery_key"]
 
@@ -104,6 +106,14 @@ class SqliteOutbox:
             connection.executemany(
                 "UPDATE parts SET event = ?, spare = 1 WHERE id = ?", [(event, part.id) for part in spare]
             )
+            if done == "revised":  # what a later version of the same file has taken the place of
+                replaced = [(part.id,) for part in sighting.spare if part.event_key]
+                connection.executemany("UPDATE parts SET spare = 1 WHERE id = ?", replaced)
+            connection.executemany("UPDATE parts SET shown = 0 WHERE id = ?", [(part.id,) for part in sighting.unshown])
+            connection.execute(
+                "UPDATE events SET topic = ?, outcome = ?, keep_until = ? WHERE id = ?",
+                (sighting.topic, sighting.outcome, epoch(self._now() + sighting.keep) if sighting.keep else 0, event),
+            )
             detail = sighting.nothing or _names(fresh or spare)
             self._history(connection, source, event, f"event {done}", f"{detail}{_WHY.get(done, '')}")
             if done == "late":
@@ -119,7 +129,8 @@ class SqliteOutbox:
 
     def _insert(self, connection: sqlite3.Connection, source: str, sighting: Sighting, targets: Sequence[str]) -> int:
         now = epoch(self._now())
-        reason = sighting.nothing or ("" if targets else "it has no target: the source's `to` is empty")
+        reason = sighting.nothing or no_news(connection, source, sighting)
+        reason = reason or ("" if targets else "it has no target: the source's `to` is empty")
         state = "dismissed" if reason else "new"
         cursor = connection.execute(
             "INSERT INTO events"
@@ -139,7 +150,7 @@ class SqliteOutbox:
             ),
         )
         event = int(cursor.lastrowid or 0)
-        if not sighting.nothing:
+        if not reason:
             self._address(connection, event, source, sighting, targets)
         return event
 
@@ -171,7 +182,8 @@ class SqliteOutbox:
         targets: Sequence[str],
     ) -> str:
         now = epoch(self._now())
-        seen = any(part.files for part in fresh) and not sighting.nothing
+        nothing = sighting.nothing or no_news(connection, known["source"], sighting, known["id"])
+        seen = any(part.files for part in fresh) and not nothing
         if seen and known["released"]:
             # Our copies of the rest are gone, and a post is revised as a whole or not at all.
             connection.executemany("UPDATE parts SET released = 1 WHERE id = ?", [(part.id,) for part in fresh])
@@ -246,20 +258,35 @@ class SqliteOutbox:
         ).fetchall()
         return event_from(row, tuple(part_from(part, self._spool, row["key"]) for part in rows))
 
-    def keep(self, event: Event, post: Post, notes: Sequence[str]) -> None:
+    def keep(self, event: Event, post: Post, notes: Sequence[str]) -> int | None:
         relative = replace(
             post, parts=tuple(replace(part, file=part.file.relative_to(self._spool)) for part in post.parts)
         )
         with self._database.transaction() as connection:
             if self._has_grown(connection, event):
-                return
+                return None
+            first = repeats.earlier(connection, event, post.bucket)
+            if first is not None and post.bucket is not None:
+                self._count(connection, event, first, post.bucket.link)
+                return first
+            repeats.uncount(connection, event.id, self._epoch)
             connection.execute(
                 "INSERT OR REPLACE INTO posts VALUES (?, ?, 0, ?, ?)",
                 (event.id, event.revision, dumps(relative), dumps(list(notes))),
             )
-            connection.execute("UPDATE events SET state = 'prepared', tries = 0 WHERE id = ?", (event.id,))
+            connection.execute(
+                "UPDATE events SET state = 'prepared', tries = 0, bucket = ? WHERE id = ?",
+                (post.bucket.key if post.bucket else "", event.id),
+            )
             connection.execute("UPDATE deliveries SET ready = 1, due_at = ? WHERE event = ?", (self._epoch, event.id))
             self._history(connection, event.source, event.id, "prepared", "; ".join(notes))
+        return None
+
+    def _count(self, connection: sqlite3.Connection, event: Event, first: int, link: str) -> None:
+        """The same again: the first one's post tells so, and this event gets none."""
+        times = repeats.count(connection, event, first, link, self._epoch)
+        self._set_aside(connection, event, f"the same again as event {first}, whose post counts it")
+        self._history(connection, event.source, first, "seen again", f"as event {event.id}: {times} times by now")
 
     def _has_grown(self, connection: sqlite3.Connection, event: Event) -> bool:
         """There is a newer revision by now; what is said of an older one counts no more."""
@@ -268,15 +295,18 @@ class SqliteOutbox:
 
     def dismiss(self, event: Event, reason: str) -> None:
         with self._database.transaction() as connection:
-            if self._has_grown(connection, event):
-                return
-            connection.execute("UPDATE events SET state = 'dismissed', reason = ? WHERE id = ?", (reason, event.id))
-            connection.execute(
-                "UPDATE deliveries SET revision_delivered = ?, ready = 0,"
-                " state = CASE WHEN receipt <> '' THEN 'delivered' ELSE 'dropped' END WHERE event = ?",
-                (event.revision, event.id),
-            )
-            self._history(connection, event.source, event.id, "dismissed", reason)
+            if not self._has_grown(connection, event):
+                repeats.uncount(connection, event.id, self._epoch)
+                self._set_aside(connection, event, reason)
+
+    def _set_aside(self, connection: sqlite3.Connection, event: Event, reason: str) -> None:
+        connection.execute("UPDATE events SET state = 'dismissed', reason = ? WHERE id = ?", (reason, event.id))
+        connection.execute(
+            "UPDATE deliveries SET revision_delivered = ?, ready = 0,"
+            " state = CASE WHEN receipt <> '' THEN 'delivered' ELSE 'dropped' END WHERE event = ?",
+            (event.revision, event.id),
+        )
+        self._history(connection, event.source, event.id, "dismissed", reason)
 
     def postpone(self, event: Event, reason: str, due: datetime | None) -> None:
         with self._database.transaction() as connection:

@@ -19,7 +19,7 @@ def rebuild(database: Database, spool: DiskSpool, ledger: SqliteLedger) -> None:
     Where an event's posts went is not in the spool, so each of its deliveries will be in doubt: the target is asked
     before anything is posted. Events are prepared anew, from the same parts.
     """
-    ledger.keep(part for part, _ in spool.notes())
+    ledger.keep(spool.notes())
     with database.transaction() as connection:
         for event in spool.events():
             _take_up(connection, event)
@@ -54,4 +54,7 @@ def _take_up(connection: sqlite3.Connection, event: Event) -> None:
             ),
         )
         identity = int(cursor.lastrowid or 0)
-    connection.executemany("UPDATE parts SET event = ? WHERE id = ?", [(identity, part.id) for part in event.parts])
+    connection.executemany(
+        "UPDATE parts SET event = ?, shown = ? WHERE id = ?",
+        [(identity, part.shown, part.id) for part in event.parts],
+    )

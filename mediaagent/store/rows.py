@@ -36,12 +36,13 @@ def part_from(row: Mapping[str, Any] | sqlite3.Row, spool: Path, event_key: str 
         facts=loads(row["facts"], dict[str, Any]),
         identity=row["identity"],
         copy=row["copy"],
+        shown=bool(row["shown"]),
         event_key=event_key,
     )
 
 
 def part_values(part: Part, spool: Path) -> dict[str, Any]:
-    """A part as the columns of its row, but for `event` and `released`."""
+    """A part as the columns of its row, but for `event`, `released`, `spare` and `shown`."""
     return {
         "id": part.id,
         "source": part.source,

@@ -1,4 +1,4 @@
--- The agent's memory, version 1. Times are seconds since 1970 UTC; paths are bytes as the system gives them;
+-- The agent's memory, version 2. Times are seconds since 1970 UTC; paths are bytes as the system gives them;
 -- files of our own are named relative to the spool folder.
 
 CREATE TABLE meta (
@@ -14,7 +14,8 @@ CREATE TABLE files (
     inode    INTEGER NOT NULL,
     size     INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
-    state    TEXT NOT NULL CHECK (state IN ('taken', 'baseline', 'incomplete', 'refused', 'renamed', 'gone')),
+    state    TEXT NOT NULL
+             CHECK (state IN ('taken', 'baseline', 'incomplete', 'refused', 'renamed', 'gone', 'unwanted')),
     reason   TEXT NOT NULL DEFAULT '',
     part     TEXT NOT NULL DEFAULT '',
     noted_at REAL NOT NULL,
@@ -42,13 +43,15 @@ CREATE TABLE parts (
     copy        INTEGER NOT NULL,
     event       INTEGER REFERENCES events (id),
     released    INTEGER NOT NULL DEFAULT 0,  -- our copy is not needed any more
-    spare       INTEGER NOT NULL DEFAULT 0   -- the event's, but the same again: it changes nothing
+    spare       INTEGER NOT NULL DEFAULT 0,  -- the event's, but the same again: it changes nothing
+    shown       INTEGER NOT NULL DEFAULT 1   -- 0: the event's, but no post has it
 ) WITHOUT ROWID;
 CREATE INDEX parts_open ON parts (source) WHERE event IS NULL;
 CREATE INDEX parts_by_event ON parts (event);
 CREATE INDEX parts_spare ON parts (id) WHERE spare = 1 AND released = 0;
 CREATE INDEX parts_by_content ON parts (sha256, source) WHERE sha256 <> '';
 CREATE INDEX parts_by_path ON parts (path);
+CREATE INDEX parts_by_identity ON parts (inode, size, mtime_ns);
 
 CREATE TABLE events (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -65,11 +68,26 @@ CREATE TABLE events (
     prepare_at  REAL NOT NULL,
     tries       INTEGER NOT NULL DEFAULT 0,
     released    INTEGER NOT NULL DEFAULT 0,
+    topic       TEXT NOT NULL DEFAULT '',    -- told of only when its outcome changes
+    outcome     TEXT NOT NULL DEFAULT '',
+    keep_until  REAL NOT NULL DEFAULT 0,     -- its copies stay so long, where there is room
+    bucket      TEXT NOT NULL DEFAULT '',    -- by which the same is known when it comes again
     UNIQUE (source, key)
 );
+CREATE INDEX events_by_topic ON events (source, topic, id) WHERE topic <> '';
+CREATE INDEX events_by_bucket ON events (source, bucket) WHERE bucket <> '';
 CREATE INDEX events_to_prepare ON events (prepare_at, id) WHERE state = 'new';
 CREATE INDEX events_lately ON events (source, closed_at);
 CREATE INDEX events_to_release ON events (closed_at) WHERE released = 0;
+
+-- Events that are the same again as an earlier one, whose post counts them.
+CREATE TABLE repeats (
+    event       INTEGER PRIMARY KEY REFERENCES events (id),
+    first       INTEGER NOT NULL REFERENCES events (id),
+    happened_at REAL NOT NULL,
+    link        TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX repeats_by_first ON repeats (first, happened_at);
 
 -- Prepared once, sent to every target the same; a variant is a smaller form for a target with a limit.
 CREATE TABLE posts (
@@ -117,7 +135,9 @@ CREATE TABLE history (
     event  INTEGER,
     target TEXT NOT NULL DEFAULT '',
     what   TEXT NOT NULL,
-    detail TEXT NOT NULL DEFAULT ''
+    detail TEXT NOT NULL DEFAULT '',
+    part   TEXT NOT NULL DEFAULT ''          -- what was taken then: producers give a name to one file after another
 );
+CREATE INDEX history_by_part ON history (part) WHERE part <> '';
 CREATE INDEX history_by_path ON history (path) WHERE path IS NOT NULL;
 CREATE INDEX history_by_event ON history (event) WHERE event IS NOT NULL;

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import threading
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["Weights"]
+__all__ = ["Weights", "on_disk"]
 
 
 class Weights:
@@ -40,5 +41,10 @@ def _weight(folder: Path) -> int:
         for path in folder.rglob("*"):
             with suppress(OSError):
                 found = path.lstat()
-                total += found.st_size if stat.S_ISREG(found.st_mode) else 0
+                total += on_disk(found) if stat.S_ISREG(found.st_mode) else 0
     return total
+
+
+def on_disk(found: os.stat_result) -> int:
+    """Bytes that a file takes on its disk: a core dump is mostly holes."""
+    return min(found.st_size, getattr(found, "st_blocks", found.st_size) * 512)

@@ -247,6 +247,27 @@ def test_a_change_of_the_text_keeps_the_recording_and_the_access(
     assert all(not request.files for request in double.sent("POST", "/media/edit/"))
 
 
+def test_a_change_when_our_own_files_are_gone_keeps_the_recording_and_the_links(
+    double: KnownDouble, known: Known, tmp_path: Path
+) -> None:
+    post, key = voicemail(tmp_path, *(sound(tmp_path, name) for name in ("1.mp3", "2.mp3", "3.mp3"))), new_key()
+    receipt = known.upload(post, key, Notes())
+    kept = list(double.posts[0].files)
+    for part in post.parts:
+        part.file.unlink()
+    for _ in ("once", "again, after a lost answer"):
+        assert known.revise(receipt, replace(post, body=(Text("Twice."),)), key) == receipt
+    (made,) = double.posts
+    assert made.files == kept
+    assert (seen(made).files, len(double.site.loose)) == (3, 2)
+    del double.site.loose[0]
+    assert known.revise(receipt, post, key).parts == ("1.mp3", "3.mp3")
+    assert "Left out: 2.mp3 (20 kB): its file is gone, here and on the site" in seen(made).text
+    made.files.clear()
+    with pytest.raises(Rejected, match=r"the file of 1\.mp3 is gone, here and on the site"):
+        known.revise(receipt, post, key)
+
+
 def test_another_recording_takes_the_place_of_the_former(double: KnownDouble, known: Known, tmp_path: Path) -> None:
     key = new_key()
     receipt = known.upload(voicemail(tmp_path), key, Notes())
@@ -364,8 +385,30 @@ def test_check_tells_how_to_switch_the_media_plug_in_on_and_what_becomes_of_soun
 def test_check_tells_that_files_are_for_everybody_unless_they_are_encrypted(double: KnownDouble, known: Known) -> None:
     assert "anybody who has its address" in warned(known)
     double.site.plugins.discard("media")
-    assert "anybody who has the address" in warned(known)
+    assert "anybody who has its address" in warned(known)
     assert "anybody" not in warned(replace(known, encrypt_to=RECIPIENT))
+
+
+@pytest.mark.parametrize(
+    ("sent", "warns"),
+    [
+        ({"photo": {"private"}, "status": {"private"}}, ""),
+        ({"audio": {"public"}}, ""),
+        ({"audio": {"public", "members"}}, "fetch a recording"),
+        ({"video": {"private"}}, "fetch a recording"),
+        ({"entry": {"members"}}, "fetch a file that a post links"),
+        ({"audio": {"public"}, "entry": {"members"}}, "fetch a file that a post links"),
+    ],
+)
+def test_check_warns_of_files_for_everybody_only_where_not_everybody_sees_the_post(
+    double: KnownDouble, known: Known, sent: dict[str, set[str]], warns: str
+) -> None:
+    for plugins in (double.site.plugins, double.site.plugins - {"media"}):
+        double.site.plugins = plugins
+        told = [problem.what for problem in known.check_posts(sent) if problem.where == "encrypt_to"]
+        assert [warns in what for what in told] == [True] * bool(warns)
+    off = [problem for problem in known.check_posts(sent) if problem.where == "audio_fallback"]
+    assert len(off) == bool({"audio", "video"} & set(sent))
 
 
 def test_check_tells_that_long_posts_are_off() -> None:

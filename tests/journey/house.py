@@ -22,6 +22,7 @@ from mediaagent.lookout.marks import Marks
 from mediaagent.lookout.walk import WalkLookout
 from mediaagent.model import (
     Absent,
+    Bucket,
     Claim,
     Defaults,
     Event,
@@ -95,6 +96,7 @@ class Bench:
 
     def __init__(self, reads: Callable[..., Mapping[str, Any]] = dict) -> None:
         self.reads = reads
+        self.bucket: Callable[[Event], Bucket | None] = lambda event: None
 
     def facts(self, file: Path, wants: Sequence[str]) -> Mapping[str, Any]:
         return {}
@@ -112,7 +114,7 @@ class Bench:
             copy = folder / part.name
             copy.write_bytes(part.file.read_bytes())
             parts.append(replace(part, file=copy))
-        return replace(post, parts=tuple(parts)), ()
+        return replace(post, parts=tuple(parts), bucket=self.bucket(event)), ()
 
     def shrink(self, post: Post, limit: int, folder: Path) -> Post:
         raise AssertionError("nothing is too large here")
@@ -129,10 +131,13 @@ class Site:
     posts: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     mood: str = "up"  # up · down · refuses · loses the reply · loses a part
     late: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # will be there when it has settled
+    said: dict[str, Post] = field(default_factory=dict)  # what each key's post says by now
     settles_after = timedelta(seconds=120)
 
     def upload(self, post: Post, key: str, progress: Any) -> Receipt:
         media = {part.name: part.file.read_bytes().decode("latin-1") for part in post.parts}
+        if self.mood != "down":
+            self.said[key] = post
         self._answer(key, media)
         return Receipt(url=f"https://site/{key}", parts=tuple(media))
 
@@ -168,6 +173,7 @@ class Site:
         for index, (posted, _) in enumerate(self.posts):
             if posted == key:
                 self.posts[index] = (key, media)
+                self.said[key] = post
         if self.mood == "loses the reply":
             raise Deferred("reset", in_doubt=True)
         return Receipt(url=receipt.url, parts=tuple(media))
@@ -257,6 +263,7 @@ class House:
         self.log = Quiet()
         self.make_watcher = make_watcher
         self.existing: Any = "post"
+        self.bucket: Callable[[Event], Bucket | None] = lambda event: None
         self.open()
 
     def open(self) -> None:
@@ -273,9 +280,11 @@ class House:
             zone=UTC,
             existing=self.existing,
             reopen=watcher.defaults.reopen,
+            form=watcher.defaults.form,
             reader=("watcher", {}) if hasattr(watcher, "read") else None,
         )
         lookout, bench = WalkLookout(self.clock), Bench(getattr(watcher, "read", dict))
+        bench.bucket = lambda event: self.bucket(event)
         self.securing = Securing(
             source, lookout, self.state.ledger, self.state.spool, bench, self.clock, self.log, Marks()
         )
@@ -303,9 +312,9 @@ class House:
         self.housekeeping = Housekeeping(self.state.database, self.state.spool, self.state.ledger, self.clock.now)
         self.housekeeping.sweep()
         self.state.outbox.address_rebuilt({"cam": ("site",)})
-        for part, wants in self.state.spool.notes():
+        for part in self.state.spool.notes():
             if not self.state.ledger.has_part(part.id):
-                self.securing.adopt(part, wants)
+                self.securing.adopt(part)
         self.watching.start()
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,8 +20,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mediaagent.builtin.uploaders.page import Page, timeline
-from mediaagent.errors import Deferred
-from mediaagent.model import Absent, Link, Post, PostPart, Pre, Receipt, Text, Unknown
+from mediaagent.errors import Deferred, Rejected
+from mediaagent.model import Absent, Link, Post, PostPart, Pre, Receipt, Seen, Text, Unknown
+from mediaagent.rules.again import told
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MakePart = Callable[..., PostPart]
@@ -108,8 +110,8 @@ def part(tmp_path: Path) -> MakePart:
     return make
 
 
-def a_post(title: str = "Garden", *parts: PostPart, minutes: int = 0, **more: Any) -> Post:
-    return Post(kind="photo", title=title, happened_at=NOON + timedelta(minutes=minutes), parts=parts, **more)
+def a_post(title: str = "Garden", *parts: PostPart, minutes: int = 0, kind: Any = "photo", **more: Any) -> Post:
+    return Post(kind=kind, title=title, happened_at=NOON + timedelta(minutes=minutes), parts=parts, **more)
 
 
 def put(page: Page, key: str, post: Post) -> Receipt:
@@ -186,10 +188,37 @@ def test_a_body_keeps_its_paragraphs_lines_and_links(page: Page, folder: Path) -
     assert feed_of(folder)["items"][0]["content_text"] == a_post(body=body).text
 
 
-def test_nothing_in_a_post_becomes_markup_or_script(page: Page, folder: Path, part: MakePart) -> None:
-    evil = "</pre><script>alert(1)</script>\" onerror='x' {{ 7*7 }}"
+def test_a_long_post_tells_first_and_shows_its_pictures_by_name_afterwards(
+    page: Page, folder: Path, part: MakePart
+) -> None:
+    body = (Text("2 of 11 failed\nbuild: https://ci.example.org/17?a=1&b=2.\n\nthe end"), Pre("#0  heaviest"))
+    put(page, "k1", a_post("report", part("failed-1.png"), part("console.log"), body=body, kind="entry"))
+    html = Html(folder / "index.html")
+    said = [word.strip() for word in html.words if word.strip()]
+    ordered = ["report", "2 of 11 failed", "the end", "#0  heaviest", "failed-1.png", "console.log"]
+    assert [word for word in said if word in ordered] == ordered
+    assert html.values("class", "article") == ["public long"]
+    assert "https://ci.example.org/17?a=1&b=2" in html.values("href", "a")
+    assert html.values("class", "div") == ["words", "evidence"]
+
+
+def test_that_it_came_again_stands_apart(page: Page, folder: Path) -> None:
+    seen = Seen(times=3, first=NOON, last=NOON + timedelta(days=2), link="https://ci.example.org/19")
+    put(page, "k1", told(a_post("report", body=(Text("as it was"),), kind="entry", seen=seen)))
+    raw = (folder / "index.html").read_text()
+    apart, rest = raw.partition('<div class="again">')[2].split("</div>", 1)
+    assert "Seen 3 times" in apart
+    assert 'href="https://ci.example.org/19"' in apart
+    assert "as it was" in rest
+    put(page, "k1", a_post("report", body=(Text("as it was"),), kind="entry"))
+    assert "again" not in (folder / "index.html").read_text()
+
+
+@pytest.mark.parametrize("kind", ["photo", "entry"])
+def test_nothing_in_a_post_becomes_markup_or_script(page: Page, folder: Path, part: MakePart, kind: Any) -> None:
+    evil = "</pre><script>alert(1)</script>\" onerror='x' {{ 7*7 }} https://e.org/\"onclick='x'><b"
     body = (Text(evil), Pre(evil), Link(evil, "javascript:alert(1)"), Link("x", 'https://e.org/"><script>'))
-    put(page, "k1", a_post(evil, part(evil, text=evil), body=body, tags=(evil,), source=evil))
+    put(page, "k1", a_post(evil, part(evil, text=evil), body=body, tags=(evil,), source=evil, kind=kind))
     html = Html(folder / "index.html")
     assert {tag for tag, _ in html.elements}.isdisjoint({"script"})
     assert all(not name.startswith("on") for _, attributes in html.elements for name in attributes)
@@ -510,6 +539,34 @@ def test_a_post_whose_own_file_is_missing_does_not_take_the_target_down(page: Pa
         put(page, "k1", a_post("Garden", gone))
     assert not caught.value.target_down
     assert page.find("k1") == Absent()
+
+
+def test_a_part_that_is_gone_here_keeps_the_file_that_the_page_shows(page: Page, folder: Path, part: MakePart) -> None:
+    twins = part("A.jpg", b"first"), part("a.jpg", b"second"), part("b.jpg", b"third")
+    another = part("A.jpg", b"another")
+    put(page, "k1", a_post("Garden", *twins))
+    for each in twins:
+        each.file.unlink()
+    receipt = page.revise(Receipt(url=""), a_post("Garden", *twins[1:], another), "k1")
+    assert receipt.parts == ("a.jpg", "b.jpg", "A.jpg")
+    (item,) = feed_of(folder)["items"]
+    shown = {each["title"]: (folder / unquote(each["url"])).read_bytes() for each in item["attachments"]}
+    assert shown == {"a.jpg": b"second", "b.jpg": b"third", "A.jpg": b"another"}
+
+
+def test_a_part_that_is_gone_here_and_on_the_page_is_a_dead_letter_or_told_in_an_entry(
+    page: Page, folder: Path, part: MakePart
+) -> None:
+    picture, log = part(), part("job.log", b"x" * 2000, "text/plain")
+    put(page, "k1", a_post("Garden", picture))
+    log.file.unlink()
+    with pytest.raises(Rejected, match=r"the files of job\.log are gone, here and on the page"):
+        page.revise(Receipt(url=""), a_post("Garden", picture, log), "k1")
+    assert page.revise(Receipt(url=""), replace(a_post("Garden", picture, log), kind="entry"), "k1").parts == (
+        "bird.jpg",
+    )
+    assert "Left out: job.log (2 kB): its file is gone, here and on the page" in Html(folder / "index.html").text
+    assert put(page, "k2", replace(a_post("Nightly", log), kind="entry")).parts == ()
 
 
 @pytest.mark.parametrize("content", [b"", b'{"version": "https', b"\xff\xfe", b"[]", b'{"items": [{"id": 5}]}'])

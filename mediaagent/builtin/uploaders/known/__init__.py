@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from mediaagent.api import (
     Unknown,
     option,
     plugin,
+    printable,
 )
 
 if TYPE_CHECKING:
@@ -120,7 +122,7 @@ class Known:
 
     def upload(self, post: Post, key: str, progress: Progress) -> Receipt:
         """Posts it and reads it back. Raises Deferred, Rejected or TooLarge."""
-        with self._connect() as client:
+        with self._connect() as client, _readable():
             return self._kind(post).upload(client, post, _checked(key), progress)
 
     def find(self, key: str) -> Found:
@@ -134,12 +136,16 @@ class Known:
             return Unknown(str(unasked))
 
     def revise(self, receipt: Receipt, post: Post, key: str) -> Receipt:
-        """Changes the text, adds the photos that are not there yet. Raises Deferred, Rejected or TooLarge."""
-        with self._connect() as client:
+        """Changes the text, adds the files that are not there yet. Raises Deferred, Rejected or TooLarge."""
+        with self._connect() as client, _readable():
             return self._kind(post).revise(client, receipt, post, _checked(key))
 
     def check(self) -> Iterator[Problem]:
         """Whether the site can be reached and takes us, asked for without a side effect."""
+        return self.check_posts(dict.fromkeys(("photo", "audio", "video", "status", "entry"), ("private",)))
+
+    def check_posts(self, sent: Mapping[str, Collection[str]]) -> Iterator[Problem]:
+        """The same, where only such posts are sent."""
         from mediaagent.builtin.uploaders.known import checks
 
         if self.insecure and urlsplit(self.site).scheme == "http" and not _loopback(self.site):
@@ -155,7 +161,7 @@ class Known:
             return
         yield from checks.site_problems(self._connect, self.site, self.user)
         if not self.encrypt_to:
-            yield from checks.recording_problems(self._connect, self.site, self.audio_fallback)
+            yield from checks.file_problems(self._connect, self.site, self.audio_fallback, sent)
 
     def _kind(self, post: Post) -> _Kind:
         from mediaagent.builtin.uploaders.known import photo, status
@@ -190,6 +196,15 @@ class Known:
         if not key or not key.isascii() or not key.isprintable():
             raise Deferred(f"what stands at {self.key} is no API key", target_down=True)
         return key
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        about = f" ({printable(error.filename)})" if error.filename else ""
+        raise Deferred(f"a file of the post can't be read: {error.strerror}{about}") from error
 
 
 def _checked(key: str) -> str:

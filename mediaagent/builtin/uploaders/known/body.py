@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
@@ -16,6 +17,11 @@ __all__ = ["Body", "ShortFileError", "form", "multipart"]
 
 #: Each chunk has to leave within the connection's time-out, also over a thin uplink: 64 KiB in 30 s is 2 kB/s.
 CHUNK = 64 * 1024
+#: While it goes fast they are larger, for curl's speed (on the loopback 64 KiB: 0.7 to 0.9 of it, 512 KiB: 1.2).
+_LARGEST = 8 * CHUNK
+#: Not before so many times as much has left: the system takes some megabytes at once, however thin the line is.
+_PROVEN = 128
+_SLOW = 1.0  # seconds for a chunk
 
 
 class ShortFileError(Exception):
@@ -28,6 +34,7 @@ class Body:
     def __init__(self, media_type: str, head: bytes, file: IO[bytes] | None = None, tail: bytes = b"") -> None:
         self.media_type = media_type
         self.started = False  # once true, the far side may have got it
+        self.finished = False  # all of it has left
         self._head, self._file, self._tail = head, file, tail
         self._size = os.fstat(file.fileno()).st_size if file else 0
 
@@ -40,18 +47,29 @@ class Body:
         yield from self._chunks()
         if self._tail:
             yield self._tail
+        self.finished = True
 
     def _chunks(self) -> Iterator[bytes]:
-        left = self._size
+        left, wanted = self._size, CHUNK
         while left and self._file:
-            try:
-                chunk = self._file.read(min(CHUNK, left))
-            except OSError as error:
-                raise ShortFileError(f"{self._file.name} can't be read: {error.strerror}") from error
-            if not chunk:
-                raise ShortFileError(f"{self._file.name} ends {left} bytes too early")
+            chunk = self._read(min(wanted, left), left)
             left -= len(chunk)
+            begun = time.monotonic()
             yield chunk
+            if time.monotonic() - begun > _SLOW:
+                wanted = CHUNK
+            elif self._size - left >= _PROVEN * wanted:
+                wanted = min(2 * wanted, _LARGEST)
+
+    def _read(self, wanted: int, left: int) -> bytes:
+        assert self._file
+        try:
+            chunk = self._file.read(wanted)
+        except OSError as error:
+            raise ShortFileError(f"{self._file.name} can't be read: {error.strerror}") from error
+        if not chunk:
+            raise ShortFileError(f"{self._file.name} ends {left} bytes too early")
+        return chunk
 
     def close(self) -> None:
         """Closes the file."""

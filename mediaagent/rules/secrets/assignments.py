@@ -22,7 +22,7 @@ _CLOSED = rb"(?:[\"'`\]\\]|&quot;|&#3[49];|&apos;|%5[Dd]|%2[27]|\x1b\[[0-9;]*m|\
 _BETWEEN = rb"(?:[\"'\\\s,;:/<>{}]|&quot;|&#1[03];|name|Name|key|Key)*"
 #: Each begins with the name (but a flag with its dashes) and ends before the value.
 _FORMS = (
-    rb"(?:" + _NAME + rb"|" + names.SHORT + rb")" + _CLOSED + rb"\s*(?:=>|:=|={1,3}|:|%3[AaDd])",
+    rb"(?:" + _NAME + rb"|" + names.SHORT + rb")" + _CLOSED + rb"(?:[ \t]*|[\"']\s*)(?:=>|:=|={1,3}|:|%3[AaDd])",
     _NAME + rb"(?:[\"'\\<\s]|&quot;)" + _BETWEEN + rb"[vV](?:alue|ALUE)\\*[\"']?\s*[=:>]",
     _NAME + rb"[\"']?(?:\r?\n\r?\n|\\r\\n\\r\\n|\\n\\n)",
     _NAME + rb"[\"']?\s*>",
@@ -40,6 +40,7 @@ _FIELD = re.compile(rb"form-data;[^\n]{0,80}name=\\*[\"']?\Z")
 _TAG = re.compile(
     rb"<[A-Za-z][\w:.-]{0,40}(?:\s[^<>]{0,200})?\s(?:name|key|property)\s*=\s*[\"']\Z|<(?:[\w.-]{1,40}:)?\Z"
 )
+_CLOSING_TAG = re.compile(rb"\s*(?:\]\]>\s*)?(?:</|\Z)")
 _TAGS = re.compile(rb"(?:\s*<[A-Za-z][^<>]{0,200}>)*+")
 _LINE_START = re.compile(
     rb"[ \t]*(?:(?:export|set|setenv|declare -x|ENV|ARG|env)[ \t]+|[-+>#$*|][ \t]+|\x1b\[[0-9;]*m)*[ \t]*"
@@ -150,7 +151,9 @@ def _in_element(text: bytes, name: _Name, at: int) -> Iterator[Value]:
         cell = _TAGS.match(text, at)
         yield from _given(values.words_at(text, cell.end() if cell else at))
     elif _TAG.search(text[max(0, name.start - 300) : name.start]):
-        yield from _given(values.words_at(text, at))
+        held = values.words_at(text, at)
+        if held and (values.goes_on(held.start, held.end) or _CLOSING_TAG.match(text, held.end)):
+            yield held
 
 
 def _after_space(text: bytes, name: _Name, at: int) -> Iterator[Value]:
@@ -207,4 +210,5 @@ def _takes_line(text: bytes, name: _Name, at: int) -> bool:
     line = before.rpartition(b"\n")[2].rpartition(b"\\n")[2]
     if (len(line) == len(before) and name.start > 120) or not _LINE_START.fullmatch(line):
         return False
-    return (names.is_capital(name.text) and b"=" in name.form) or not _ANOTHER.match(text, at)
+    alone = names.is_capital(name.text) or name.form[:1].isspace()  # not one of several, as in user=bob&password=x
+    return (alone and b"=" in name.form) or not _ANOTHER.match(text, at)

@@ -7,12 +7,13 @@ that a traceback shows: those stay, for they are what a reader came for.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from mediaagent.rules.secrets import names
 from mediaagent.rules.secrets.hits import LINE, OPEN
 
-__all__ = ["Value", "at", "is_secret", "line_at", "whole", "words_at"]
+__all__ = ["Value", "at", "goes_on", "is_secret", "line_at", "whole", "words_at"]
 
 _LOOKED_AT = 4096  # bytes of a value that tell whether it is one: so a text of beginnings costs no more than another
 
@@ -35,7 +36,7 @@ _BEFORE = re.compile(
 _QUOTE = re.compile(rb"\"\"\"|'''|\\*[\"'`]|&quot;|&#3[49];|&apos;|%22|%27")
 _INSIDE = {
     b'"': re.compile(rb"(?:[^\"\\\n]|\\[^\n])*+"),
-    b"'": re.compile(rb"(?:[^'\\\n]|\\[^\n])*+"),
+    b"'": re.compile(rb"(?:[^'\\\n]|\\*'\"'\"'|\\[^\n]|'\\'')*+"),  # a quote in quotes, as shells need it
     b"`": re.compile(rb"[^`\n]*+"),
     b'"""': re.compile(rb"(?:[^\"]|\"(?!\"\"))*+"),
     b"'''": re.compile(rb"(?:[^']|'(?!''))*+"),
@@ -61,10 +62,15 @@ _BARE = re.compile(
 )
 _END_OF_LINE = re.compile(rb"[^\r\n]*+")
 #: A header's value, up to the end of the line in whatever way lines end here.
-_HEADER = re.compile(rb"(?:[^\n\r\\<&\x00]|\\(?![nr])|&(?!#1[03];|#x[aAdD];|quot;|#3[49];)|<(?!/))*+")
+_LINE_ENDS = rb"[nr](?:\\[nr]|[A-Za-z][\w-]{0,60}+[:=]|[\"'\s]|\Z)"  # behind a backslash
+_ENTITY_ENDS = rb"#1[03];|#x[aAdD];|quot;|#3[49];"
+_HEADER = re.compile(rb"(?:[^\n\r\\<&\x00]|\\(?!" + _LINE_ENDS + rb")|&(?!" + _ENTITY_ENDS + rb")|<(?!/))*+")
 _HEADER_IN = {
-    b'"': re.compile(rb"(?:[^\n\r\\<&\x00\"]|\\(?![nr\"])|&(?!#1[03];|#x[aAdD];|quot;|#3[49];)|<(?!/))*+"),
-    b"'": re.compile(rb"(?:[^\n\r\\<&\x00']|\\(?![nr'])|&(?!#1[03];|#x[aAdD];|quot;|#3[49];)|<(?!/))*+"),
+    quote: re.compile(
+        rb"(?:[^\n\r\\<&\x00" + quote + rb"]|\\(?!" + quote + rb"|" + _LINE_ENDS + rb")"
+        rb"|&(?!" + _ENTITY_ENDS + rb")|<(?!/))*+"
+    )
+    for quote in (b'"', b"'")
 }
 _BEFORE_WORDS = re.compile(rb"\s*+(?:<!\[CDATA\[)?\s*+")
 _CDATA = re.compile(rb"(?:[^\]]|\](?!\]>))*+")
@@ -89,6 +95,7 @@ _CODE = re.compile(
     rb"|model|instance|fixture|fake|faker)\.[A-Za-z_]"
     rb"|(?:lambda|await|not|new|async|yield|return|if|else)\Z"
 )
+_DOTTED = re.compile(rb"[A-Za-z_]+(?:\.[A-Za-z_]+)+[,:;)]*")
 #: What people and programs say after "password:" or "token:" when they speak of one.
 _PROSE = frozenset(
     b"""
@@ -109,7 +116,7 @@ _PROSE = frozenset(
 
 def whole(text: bytes, value: Value) -> Value:
     """All of a value of which only the beginning was looked at."""
-    if not _reaches_on(value.start, value.end):
+    if not goes_on(value.start, value.end):
         return value
     return value._replace(end=value.rest.match(text, value.end).end())  # type: ignore[union-attr]
 
@@ -159,12 +166,12 @@ def _quoted(text: bytes, quote: re.Match[bytes]) -> Value | None:
 
 def _unless_empty(text: bytes, start: int, rest: re.Pattern[bytes]) -> Value | None:
     end = rest.match(text, start, start + _LOOKED_AT).end()  # type: ignore[union-attr]
-    while end > start and not _reaches_on(start, end) and text[end - 1 : end].isspace():
+    while end > start and not goes_on(start, end) and text[end - 1 : end].isspace():
         end -= 1
     return Value(start, end, False, rest) if end > start else None
 
 
-def _reaches_on(start: int, end: int) -> bool:
+def goes_on(start: int, end: int) -> bool:
     """Whether there may be more of it: what stands behind its end was looked at, too."""
     return end - start > _LOOKED_AT - OPEN
 
@@ -173,27 +180,39 @@ def is_secret(kind: str, name: bytes, value: bytes, *, quoted: bool, equals: boo
     """Whether a value of a name of this kind is one. `equals`: it is assigned to it, not only told after a colon."""
     if _NOTHING.fullmatch(value) or _SCHEME_OF_NOTHING.fullmatch(value):
         return False
-    if kind == "auth":
-        return bool(re.fullmatch(rb"[A-Za-z0-9+/]{12,}={0,2}", value)) and not value.isalpha()
-    if kind == "pwd":
-        return not re.match(rb"[/~.$]|[A-Za-z]:[\\/]", value)
-    if kind == "pass" and not quoted:
-        return equals and not re.fullmatch(rb"[0-9.]{1,6}|[A-Za-z]+", value)
+    if kind in _ONLY_WITH:
+        return _ONLY_WITH[kind](value, quoted, equals)
     if quoted:  # but not Unexpected token: "}" and os.environ["DB_PASSWORD"]
-        said = kind == "password" or re.search(rb"[A-Za-z0-9\x80-\xff]", value)
+        said = re.search(rb"[^)\]},;:. ]" if kind == "password" else rb"[A-Za-z0-9\x80-\xff]", value)
         return bool(said) and not (names.is_capital(value) and names.kind_of(value))
     if names.is_capital(name) and equals:
         return True
-    value = value.split(None, 1)[0]
-    if value.lower().rstrip(b".,:;!?") in _PROSE or _TYPE.match(value) or _CODE.match(value):
+    if kind == "cookie" and b"=" not in value:
         return False
-    if value.islower() and value.replace(b"_", b"").isalpha() and names.kind_of(value):
-        return False  # password=password, in a program
-    if kind in ("password", "secret") or kind in names.HEADERS:
+    return not _is_word(value.split(None, 1)[0], kind, name, equals=equals)
+
+
+def _is_word(value: bytes, kind: str, name: bytes, *, equals: bool) -> bool:
+    """One of prose, a type, or a piece of a program."""
+    if value.lower().rstrip(b".,:;!?") in _PROSE or _TYPE.match(value) or _CODE.match(value):
         return True
-    return _looks_made(value) if not equals and name.isalpha() else not re.fullmatch(rb"[0-9]{1,4}", value)
+    if value.islower() and value.replace(b"_", b"").isalpha() and names.kind_of(value):
+        return True  # password=password
+    if kind in ("password", "secret") or kind in names.HEADERS:
+        return False  # people choose words for those
+    if _DOTTED.fullmatch(value) or re.fullmatch(rb"[0-9]{1,4}", value):
+        return True
+    return name.isalpha() and not _looks_made(value)
 
 
 def _looks_made(value: bytes) -> bool:
     """As nobody writes words: with a digit, or very long."""
-    return len(value) >= 16 or (len(value) >= 6 and any(48 <= byte <= 57 for byte in value))
+    return len(value) >= 20 or (len(value) >= 6 and any(48 <= byte <= 57 for byte in value))
+
+
+#: Kinds whose values are told from other things of the same name: value, whether in quotes, whether assigned.
+_ONLY_WITH: dict[str, Callable[[bytes, bool, bool], bool]] = {
+    "auth": lambda value, quoted, equals: not value.isalpha() and bool(re.fullmatch(rb"[\w+/]{12,}={0,2}", value)),
+    "pwd": lambda value, quoted, equals: not re.match(rb"[/~.$]|[A-Za-z]:[\\/]", value) and not _CODE.match(value),
+    "pass": lambda value, quoted, equals: quoted or (equals and not re.fullmatch(rb"[0-9.]{1,6}|[A-Za-z]+", value)),
+}

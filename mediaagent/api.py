@@ -30,6 +30,7 @@ from mediaagent.model import (
 )
 from mediaagent.options import ByteSize, Secret, option, plugin, readable_size
 from mediaagent.ports import (
+    ChecksPosts,
     Enricher,
     FindsPosts,
     Progress,
@@ -45,6 +46,7 @@ __all__ = [
     "Absent",
     "Bucket",
     "ByteSize",
+    "ChecksPosts",
     "Claim",
     "Defaults",
     "Deferred",

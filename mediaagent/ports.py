@@ -145,6 +145,14 @@ class SelfChecks(Protocol):
     def check(self) -> Iterable[Problem]: ...
 
 
+@runtime_checkable
+class ChecksPosts(Protocol):
+    """An uploader that can tell it of the posts that it will get; asked in place of `check`."""
+
+    def check_posts(self, sent: Mapping[str, Collection[str]]) -> Iterable[Problem]:
+        """`sent`: kind of post -> all that is said of who may see such posts: "public", "members", "private"."""
+
+
 # --- the house --------------------------------------------------------------------------------------------------------
 
 

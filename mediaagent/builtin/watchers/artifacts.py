@@ -92,6 +92,7 @@ class Artifacts:
         facts=told.FACTS,
         reopen=_REOPEN,
         form="entry",
+        sends=("entry",),
     )
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path, PurePath
@@ -18,13 +18,16 @@ from mediaagent.api import (
     Ignored,
     Incomplete,
     Part,
+    Problem,
     Route,
     SeenFile,
     Sighting,
     option,
     plugin,
+    printable,
 )
 from mediaagent.builtin.watchers import voicemail_mailboxes as boxes
+from mediaagent.builtin.watchers.voicemail_check import problems
 from mediaagent.builtin.watchers.voicemail_sound import NoSound, seconds_of
 from mediaagent.builtin.watchers.voicemail_text import LONGEST, Caller, Numbers, caller_of, fields_of, shown
 
@@ -124,7 +127,7 @@ class Voicemail:
     )
 
     defaults: ClassVar[Defaults] = Defaults(
-        title=_TITLE, body=_BODY, access="private", enrich=("transcode",), facts=_FACTS
+        title=_TITLE, body=_BODY, access="private", enrich=("transcode",), facts=_FACTS, sends=("audio",)
     )
 
     @property
@@ -138,6 +141,10 @@ class Voicemail:
     @cached_property
     def _routes(self) -> Mapping[str, Route]:
         return boxes.routes(self.mailboxes)
+
+    def check(self) -> Iterator[Problem]:
+        """Whether mailboxes and folders are there; nothing is opened."""
+        return problems(self.path, self.folders, self.mailboxes)
 
     # --- claim --------------------------------------------------------------------------------------------------------
 
@@ -154,7 +161,9 @@ class Voicemail:
         if len(below) > 4 or len(place) < 3:
             return _DEEP
         if folder not in self.folders:
-            return Ignored(f"the folder {folder} is not among `folders`" if _SOUND.fullmatch(name) else _OTHER.reason)
+            return Ignored(
+                f"the folder {printable(folder)} is not among `folders`" if _SOUND.fullmatch(name) else _OTHER.reason
+            )
         if not _MESSAGE.fullmatch(name):
             sound = _SOUND.fullmatch(name)
             text = file.path.with_name(f"{sound[1]}.txt") if sound else None
@@ -163,7 +172,8 @@ class Voicemail:
             return _LARGE
         return self._claim(file.path, *place)
 
-    def _claim(self, path: Path, context: str, mailbox: str, folder: str) -> Claim:
+    def _claim(self, path: Path, *place: str) -> Claim:
+        context, mailbox, folder = map(printable, place)
         # No quiet: the text, which Asterisk puts in its place last, says when it is whole (see `read`).
         return Claim(
             role="text",

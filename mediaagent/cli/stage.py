@@ -35,7 +35,7 @@ class Stage:
     def __enter__(self) -> Stage:
         config = str(self._place / "agent.toml")
         self._agent = subprocess.Popen(  # noqa: S603  (ourselves)
-            [sys.executable, "-m", "mediaagent", "--config", config, "--log-format", "json", "run"],
+            [sys.executable, "-P", "-m", "mediaagent", "--config", config, "--log-format", "json", "run"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

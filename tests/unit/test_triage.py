@@ -327,6 +327,13 @@ def test_the_bucket_links_to_the_build(url: str, link: str, tmp_path: Path) -> N
     assert (post.bucket.link, post.bucket.within) == (link, timedelta(days=30))
 
 
+@pytest.mark.parametrize("cores", ["triage", "keep"])
+def test_of_cores_that_are_not_kept_no_place_is_told(cores: str, tmp_path: Path) -> None:
+    core = part_of(recorded("cores/threads/core", tmp_path))
+    assert "spool" not in text_of(triaged(tmp_path, core, facts={"cores": cores, "keep_cores": ""}))
+    assert "Kept in the agent's spool: " in text_of(triaged(tmp_path, core, facts={"cores": cores}))
+
+
 def test_cores_that_are_kept_are_mentioned_and_not_opened(tmp_path: Path) -> None:
     file = recorded("cores/threads/core", tmp_path)
     told = {"program": "/opt/threads", "signal_name": "SIGSEGV", "crashed": True}

@@ -77,7 +77,7 @@ class Triage:
         """Blocks, and what each crash is known by."""
         from mediaagent.builtin.enrichers import triage_cores, triage_wording
 
-        way, long = str(event.facts.get("cores", "triage")), str(event.facts.get("keep_cores", ""))
+        way, long = str(event.facts.get("cores", "triage")), event.facts.get("keep_cores")
         if way == "keep":
             kept = [block for part in cores[:_MOST_CRASHES] for block in triage_wording.about_kept(part, long)]
             return [*kept, *_more(len(cores), "core dumps")], {_mark(part) for part in cores if _crashed(part)}

@@ -18,7 +18,7 @@ _MOST_FILES = 5  # of one crash whose names are told
 _BELOW_STACK, _ABOVE_STACK = 512, 0xFFFF
 
 
-def about_crash(same: Sequence[Finding], frames: int, kept: bool, long: str = "") -> Iterator[Text | Pre]:
+def about_crash(same: Sequence[Finding], frames: int, kept: bool, long: str | None) -> Iterator[Text | Pre]:
     """One crash, however often it happened: in words, its stack, and where the dumps are kept, and how long."""
     first = same[0]
     if first.core is None:
@@ -33,7 +33,7 @@ def about_crash(same: Sequence[Finding], frames: int, kept: bool, long: str = ""
         yield from kept_at([each.part for each in same], long)
 
 
-def about_kept(part: Part, long: str = "") -> Iterator[Text]:
+def about_kept(part: Part, long: str | None) -> Iterator[Text]:
     """A core dump that is not to be explained."""
     told = part.facts.get("core") or {}
     program = PurePath(str(told.get("program") or "a program")).name
@@ -42,9 +42,10 @@ def about_kept(part: Part, long: str = "") -> Iterator[Text]:
     yield from kept_at([part], long)
 
 
-def kept_at(parts: Sequence[Part], long: str) -> Iterator[Text]:
+def kept_at(parts: Sequence[Part], long: str | None) -> Iterator[Text]:
+    """Where they are. `long`: how long; None: that is not known, "": not at all."""
     paths = [printable(part.files[part.role]) for part in parts if part.role in part.files]
-    if paths:
+    if paths and long != "":
         how_long = f" for {long}" if long else ""
         yield Text(f"Kept in the agent's spool{how_long}: {_few(paths)}")
 

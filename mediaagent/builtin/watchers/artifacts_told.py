@@ -46,7 +46,7 @@ FACTS = {
     "unfinished": 'which files are not whole, and why: "junit.xml: it is empty"',
     "headline": 'all of it in short: "3 of 13 tests failed, 2 crashes"',
     "cores": "what the option `cores` says",
-    "keep_cores": 'how long core dumps stay in the spool: "14 days"',
+    "keep_cores": 'how long core dumps stay in the spool: "14 days"; "" when they don\'t',
 }
 
 #: Bytes of a file that says what the run is.

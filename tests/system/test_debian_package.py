@@ -34,6 +34,10 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> DebianRoot:
     return DebianRoot.make(tmp_path_factory.mktemp("debian") / "root")
 
 
+def test_the_same_sources_make_the_same_package(package: Path, tmp_path: Path) -> None:
+    assert build(tmp_path).read_bytes() == package.read_bytes()
+
+
 def test_it_is_installed_run_upgraded_removed_and_purged_without_a_network(
     bare: DebianRoot, package: Path, later: Path, tmp_path: Path
 ) -> None:

@@ -150,9 +150,11 @@ class Securing:
 
     def _take_batch(self, batch: list[WaitingFile], turning: Callable[[], bool]) -> int:
         for waiting in batch:
-            if self.full or not turning():
+            if not turning():
                 break
             self._looking.look(waiting)
+            if self.full:
+                break
         return self._write_down()
 
     def _write_down(self) -> int:

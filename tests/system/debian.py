@@ -149,6 +149,6 @@ def newer(package: Path, folder: Path) -> Path:
     with (folder / "content" / "etc" / "mediaagent" / "agent.toml").open("a") as settings:
         settings.write("\n# The newer version has something to add.\n")
     target = folder / f"newer-{package.name}"
-    words = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", folder / "content", target]
+    words = ["dpkg-deb", "--root-owner-group", "-Zzstd", "-z1", "--build", folder / "content", target]
     subprocess.run(words, check=True, capture_output=True, timeout=120)
     return target

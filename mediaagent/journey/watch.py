@@ -54,6 +54,7 @@ class Watching:
     trouble: Callable[[str, str], None]  # (where, what); "" when it is over
     hints: bool = True  # False: the lookout has none, so a walk alone tells what came
     wake: Callable[[], None] = lambda: None  # called from the lookout's threads when there is a hint
+    turning: Callable[[], bool] = lambda: True  # called between two files: whether to go on
     _hints: queue.SimpleQueue[Hint] = field(default_factory=queue.SimpleQueue)
     _gather_at: dict[str, float] = field(default_factory=dict)  # source -> steady time
     _rest_until: dict[str, float] = field(default_factory=dict)  # source -> steady time
@@ -100,7 +101,7 @@ class Watching:
             self.ledger.note("", ())
         done: Counter[str] = Counter()
         for name, securing in self.chapters.items():
-            if securing.take():
+            if securing.take(self.turning):
                 self._gather_at[name] = min(self._gather_at.get(name, float("inf")), self._rest_until.get(name, 0.0))
             if self._gather_at.get(name, float("inf")) <= self.clock.steady() and not self._more_due(securing):
                 done += self._gather(securing)
@@ -176,6 +177,8 @@ class Watching:
         for folder in folders:
             self._walk(folder)
         for file in filter(None, map(self.lookout.look, files)):
+            if not self.turning():
+                break  # the next start walks
             self._notice(file)
         self._walk_renumbered()
         if files or folders:
@@ -238,6 +241,8 @@ class Watching:
             troubled.add(self._tell(hint))
 
         for file in self.lookout.walk(root, securing.known, told):
+            if not self.turning():
+                return
             note = securing.notice(file, trust_ctime=self._first, baseline=since)
             if note:
                 notes.append(note)
@@ -258,6 +263,8 @@ class Watching:
 
     def _walk_for(self, securing: Securing, folder: Path) -> None:
         for file in self.lookout.walk(folder, securing.known, self._told):
+            if not self.turning():
+                return  # the next start walks
             securing.notice(file)
 
 

@@ -13,6 +13,8 @@ import signal
 import sys
 from dataclasses import dataclass
 
+from mediaagent.workbench import seccomp
+
 __all__ = ["Limits", "apply"]
 
 _MB = 1 << 20
@@ -47,6 +49,9 @@ def apply(limits: Limits) -> dict[str, str]:
     libc = ctypes.CDLL(None, use_errno=True)
     held["network"] = _without_network(libc)
     held["privileges"] = _call(libc.prctl, _SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    if held["network"]:
+        refusal = seccomp.without_sockets()
+        held["network"] = f"{held['network']}; no filter of calls: {refusal}" if refusal else ""
     held["parent"] = _call(libc.prctl, _SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
     held["first to go"] = _write("/proc/self/oom_score_adj", "500")  # when memory is short: us, not the agent
     return held

@@ -447,6 +447,38 @@ def test_the_child_reaches_no_network_where_the_system_grants_that(bench: Any, p
     assert (post.title != "0") == (held["network"] == "")
 
 
+#: A user namespace in which no further one is granted, as in many containers and under RestrictNamespaces=.
+NO_NAMESPACES = """
+for kind in user net; do echo 0 > /proc/sys/user/max_${kind}_namespaces || exit 3; done
+exec "$0" -c "$1"
+"""
+
+
+def test_where_no_namespace_is_granted_the_child_can_make_no_socket(tmp_path: Path, misbehaving: None) -> None:
+    program = f"""
+import socket, sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from pathlib import Path
+from mediaagent.errors import Deferred
+from tests.contract.test_workbench import Pile, encoded, event, opened, post_of
+pile = Pile(Path({str(tmp_path)!r}))
+with opened() as bench, socket.create_server(("127.0.0.1", 0)) as server:
+    print(bench.held()["network"] or "held")
+    print("filtered" if "Seccomp:\t2" in Path(f"/proc/{{bench.pid}}/status").read_text() else "not filtered")
+    before = post_of(pile.add("a.jpg", encoded(".jpg")), tags=(str(server.getsockname()[1]),))
+    try:
+        print(bench.prepare(before, event(), [("caller", {{}})], pile.made)[0].title)
+    except Deferred as deferred:
+        print(deferred)
+"""
+    words = ["unshare", "--user", "--map-root-user", "sh", "-c", NO_NAMESPACES, sys.executable, program]
+    told = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert told.returncode == 0, told.stderr
+    held, filtered, answer = told.stdout.splitlines()
+    assert (held, filtered) == ("held", "filtered")
+    assert answer == "enricher caller failed: PermissionError: [Errno 1] Operation not permitted"
+
+
 def test_every_limit_holds_or_tells_why_not(bench: Any) -> None:
     held = bench.held()
     assert {"memory", "cpu", "file size", "descriptors", "core"} <= {name for name, why in held.items() if not why}

@@ -75,7 +75,7 @@ def test_every_module_that_is_run_is_there() -> None:
 def named_commands(text: str) -> Iterator[list[str]]:
     """The words after each `mediaagent` that stands as a command, in code."""
     code = "\n".join(body for kind, body in _FENCE.findall(text) if kind in ("sh", "ini"))
-    for line in re.sub(r"#.*", "", code).splitlines():
+    for line in re.sub(r"#.*|-u mediaagent --|User=mediaagent", "", code).splitlines():
         yield from (said.split() for said in re.findall(r"(?:^|[\s=/])mediaagent((?:\s+[^\s&]+)+)", line))
     yield from (said.split() for said in re.findall(r"`mediaagent ([^`\n]+)`", prose(text)))
 

@@ -1,4 +1,4 @@
-"""Threads, signals, sd_notify and nudges; no decisions."""
+"""Threads, signals and nudges; no decisions."""
 
 from __future__ import annotations
 
@@ -16,27 +16,24 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from mediaagent import signals, systemd
 from mediaagent.app import Agent
 from mediaagent.errors import StateError
 from mediaagent.journey.deliver import Lane
 from mediaagent.journey.secure import leftovers
 from mediaagent.model import printable
 
-__all__ = ["Service", "nudge", "run_once", "sd_notify"]
+__all__ = ["Service", "nudge", "run_once"]
 
 _TIDY_EVERY = 3600.0
 _IDLE_CHILD = 31.0
 _AFTER_TROUBLE = 10.0
-
-
-def sd_notify(message: str) -> None:
-    """Tells systemd, if it wants to be told (sd_notify(3))."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-        channel.connect("\0" + address[1:] if address.startswith("@") else address)
-        channel.send(message.encode())
+#: A stop takes less than 5 s, whatever is going on. So long for what is being sent or prepared to end by itself,
+_GRACE = 2.5
+#: so long for those that were in the middle of something in the workbench to hear that its child is gone,
+_FAREWELL = 0.5
+#: and so long after the signal the process ends as a power cut would end it, which costs nothing that was written down.
+_LAST_RESORT = 4.0
 
 
 def nudge(state: Path) -> None:
@@ -70,19 +67,20 @@ class Service:
         self._stopping = threading.Event()
         self._bells = {"watch": _Bell(), "prepare": _Bell()} | {lane.target.name: _Bell() for lane in agent.lanes}
         self._threads: list[threading.Thread] = []
+        self._watchdog = systemd.Watchdog()
         agent.watching.wake = self._bells["watch"].ring
+        agent.watching.turning = self._turning
 
     def run(self) -> None:
-        """Until a signal asks to stop; what is being sent is finished, what waits is kept."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.stop())
+        """Until a signal asks to stop; what is being sent may end if it is quick, what waits is kept."""
+        signals.hear({signal.SIGTERM: self._asked_to_stop, signal.SIGINT: self._asked_to_stop})
         listener = self._listen()
         try:
             self._agent.start()
             self._spawn("prepare", self._prepare)
             for lane in self._agent.lanes:
                 self._spawn(lane.target.name, lambda lane=lane: self._deliver(lane))  # type: ignore[misc]
-            sd_notify("READY=1")
+            systemd.notify("READY=1")
             self._log.info("running", sources=sorted(self._agent.watching.chapters), targets=[*self._lane_names()])
             self._watch()
         finally:
@@ -93,15 +91,29 @@ class Service:
         for bell in self._bells.values():
             bell.ring()
 
-    def _wind_up(self, listener: socket.socket | None) -> None:
-        sd_notify("STOPPING=1")
+    def _asked_to_stop(self) -> None:
         self.stop()
-        for thread in self._threads:
-            thread.join(timeout=30)  # a delivery that hangs is in doubt at the next start, and asked for then
+        time.sleep(_LAST_RESORT)
+        self._log.warning("stopped in the middle", detail="the next start takes it up from what is written down")
+        os._exit(0)  # where a disk or a share does not answer, no thread can be waited for
+
+    def _wind_up(self, listener: socket.socket | None) -> None:
+        systemd.notify("STOPPING=1")
+        self.stop()
+        self._join(_GRACE)
+        self._agent.workbench.close()  # whoever waits for its child is told that the agent is stopping
+        self._join(_FAREWELL)
         if listener:
             listener.close()
             (self._agent.state.folder / "agent.sock").unlink(missing_ok=True)
-        self._log.info("stopped")
+        # A delivery that was left is in doubt at the next start, and its target is asked for it then.
+        self._log.info("stopped", left=[thread.name for thread in self._threads if thread.is_alive()])
+
+    def _join(self, seconds: float) -> None:
+        """Waits for all other threads, so long together."""
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(timeout=max(deadline - time.monotonic(), 0.0))
 
     def _lane_names(self) -> list[str]:
         return [lane.target.name for lane in self._agent.lanes]
@@ -140,7 +152,14 @@ class Service:
             except Exception:  # a mistake of ours: what it was about is looked at again, and the rest goes on
                 self._log.exception("unexpected", where="watch")
                 wait = _AFTER_TROUBLE
-            self._bells["watch"].wait(min(wait, max(tidy_at - time.monotonic(), 0.0)))
+            self._turning()
+            self._bells["watch"].wait(min(wait, max(tidy_at - time.monotonic(), 0.0), self._watchdog.wait()))
+
+    def _turning(self) -> bool:
+        """The watching thread gets on; whether it should go on."""
+        if hung := self._watchdog.turn():
+            self._log.error("it hangs, so systemd is not told that all is well", where=hung)
+        return not self._stopping.is_set()
 
     def _round(self) -> float:
         self._follow_clock()
@@ -170,7 +189,7 @@ class Service:
         agent, bell = self._agent, self._bells["prepare"]
         while not self._stopping.is_set():
             worked = False
-            while not self._stopping.is_set() and agent.preparing.step():
+            while not self._stopping.is_set() and self._step("prepare", agent.preparing.step):
                 worked = True
                 for name in self._lane_names():
                     self._bells[name].ring()
@@ -186,8 +205,12 @@ class Service:
 
     def _deliver(self, lane: Lane) -> None:
         while not self._stopping.is_set():
-            if not lane.step():
+            if not self._step(lane.target.name, lane.step):
                 self._bells[lane.target.name].wait(lane.wait())
+
+    def _step(self, name: str, step: Callable[[], bool]) -> bool:
+        with self._watchdog.step(name):
+            return step()
 
     def _listen(self) -> socket.socket | None:
         """Commands that change the outbox nudge us here; a path too long for a socket costs only the nudge."""

@@ -9,6 +9,7 @@
     │   └── NoRoom                 its disk is full: what waits goes on when there is room
     ├── Outcome                    an uploader's or enricher's word about one post
     │   ├── Deferred               not now: try again later
+    │   │   └── Stopping           the agent ends: nothing is known of the post, and nothing is written down
     │   ├── Rejected               never like this: a dead letter, with the far side's reason
     │   ├── TooLarge(limit)        again with fewer bytes
     │   └── Discarded              this event is not to be posted, and why
@@ -45,6 +46,7 @@ __all__ = [
     "Rejected",
     "SpoolFull",
     "StateError",
+    "Stopping",
     "TooLarge",
     "Unreadable",
     "Unsecured",
@@ -99,6 +101,13 @@ class Deferred(Outcome):
         self.retry_after = retry_after
         self.in_doubt = in_doubt
         self.target_down = target_down
+
+
+class Stopping(Deferred):
+    """The agent ends in the middle of it; the next start does it anew."""
+
+    def __init__(self) -> None:
+        super().__init__("the agent is stopping")
 
 
 class Rejected(Outcome):

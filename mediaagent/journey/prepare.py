@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import PurePath
 from typing import Literal, TypeVar
 
-from mediaagent.errors import Deferred, Discarded
+from mediaagent.errors import Deferred, Discarded, Stopping
 from mediaagent.journey.plan import Log, Source
 from mediaagent.model import Event, Part, Post, PostPart, Text, printable
 from mediaagent.ports import Clock, Outbox, Spool, Workbench
@@ -56,6 +56,8 @@ class Preparing:
         except Discarded as discarded:
             self._outbox.dismiss(event, str(discarded))
             self._log.info("dismissed", id=event.id, source=event.source, reason=str(discarded))
+        except Stopping:
+            return False
         except Exception as error:  # a plug-in's turn
             self._postpone(event, error)
         return True

@@ -124,8 +124,10 @@ class Securing:
         """Steady time at which `take` will have something to do."""
         return self.clock.steady() if self._harvest else self._room.next_look
 
-    def take(self) -> int:
-        """Secures what is finished. Returns how many parts were made; call again while it returns any."""
+    def take(self, turning: Callable[[], bool] = lambda: True) -> int:
+        """Secures what is finished. Returns how many parts were made; call again while it returns any.
+
+        `turning` is asked before each file: whether to go on."""
         if self._room.shut and not self._harvest:
             return 0
         due = self._room.due()
@@ -133,8 +135,8 @@ class Securing:
         if self._harvest:
             taken += self._write_down()
         for start in range(0, len(due), _BATCH):
-            taken += self._take_batch(due[start : start + _BATCH])
-            if self.full:
+            taken += self._take_batch(due[start : start + _BATCH], turning)
+            if self.full or not turning():
                 break
         return taken
 
@@ -146,11 +148,11 @@ class Securing:
         """A copy that was made, but not written down, before the agent was killed."""
         self._keeping.adopt(part, wants)
 
-    def _take_batch(self, batch: list[WaitingFile]) -> int:
+    def _take_batch(self, batch: list[WaitingFile], turning: Callable[[], bool]) -> int:
         for waiting in batch:
-            self._looking.look(waiting)
-            if self.full:
+            if self.full or not turning():
                 break
+            self._looking.look(waiting)
         return self._write_down()
 
     def _write_down(self) -> int:

@@ -50,6 +50,7 @@ class Watching:
     rescan: timedelta
     trouble: Callable[[str, str], None]  # (where, what); "" when it is over
     wake: Callable[[], None] = lambda: None  # called from the lookout's threads when there is a hint
+    turning: Callable[[], bool] = lambda: True  # called between two files: whether to go on
     _hints: queue.SimpleQueue[Hint] = field(default_factory=queue.SimpleQueue)
     _gather_at: dict[str, float] = field(default_factory=dict)  # source -> steady time
     _rest_until: dict[str, float] = field(default_factory=dict)  # source -> steady time
@@ -85,7 +86,7 @@ class Watching:
             self._walk_all()
         done: Counter[str] = Counter()
         for name, securing in self.chapters.items():
-            if securing.take():
+            if securing.take(self.turning):
                 self._gather_at[name] = min(self._gather_at.get(name, float("inf")), self._rest_until.get(name, 0.0))
             if self._gather_at.get(name, float("inf")) <= self.clock.steady() and not self._more_due(securing):
                 done += self._gather(securing)
@@ -155,6 +156,8 @@ class Watching:
         for folder in folders:
             self._walk(folder)
         for file in filter(None, map(self.lookout.look, files)):
+            if not self.turning():
+                break  # the next start walks
             self._notice(file)
         if files or folders:
             self.ledger.note("", ())  # renames
@@ -204,6 +207,8 @@ class Watching:
             troubled.add(self._tell(hint))
 
         for file in self.lookout.walk(root, securing.known, told):
+            if not self.turning():
+                return
             note = securing.notice(file, trust_ctime=self._first, baseline=since)
             if note:
                 notes.append(note)
@@ -221,6 +226,8 @@ class Watching:
     def _walk(self, folder: Path) -> None:
         for securing in self._of(folder):
             for file in self.lookout.walk(folder, securing.known, self._told):
+                if not self.turning():
+                    return
                 securing.notice(file)
 
 

@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from mediaagent.errors import Deferred, Discarded, Incomplete, Rejected
+from mediaagent.errors import Deferred, Discarded, Incomplete, Rejected, Stopping
 from mediaagent.model import Event, Facts, Post, PostPart
 from mediaagent.workbench import wire
 from mediaagent.workbench.judge import (
@@ -108,7 +108,7 @@ class ProcessWorkbench:
             self._turns.release()
 
     def close(self) -> None:
-        """Ends the child at once; what is being prepared is Deferred."""
+        """Ends the child at once; what is being prepared hears that the agent is Stopping."""
         self._closed = True
         if child := self._child:
             child.kill()
@@ -221,14 +221,14 @@ class ProcessWorkbench:
             except (Died, Hung):
                 self._dismiss()
                 if self._closed:
-                    raise Deferred("the agent is stopping") from None
+                    raise Stopping from None
                 raise
             finally:
                 self._last_used = self._steady()
 
     def _ready(self) -> Child:
         if self._closed:
-            raise Deferred("the agent is stopping")
+            raise Stopping
         if self._child and (not self._child.alive or self._served >= _LONGEST_SERVICE):
             self._dismiss()
         if self._child is None:
@@ -238,7 +238,7 @@ class ProcessWorkbench:
                 raise Deferred(f"the workbench's child process does not start: {error}") from None
         if self._closed:  # while it started
             self._dismiss()
-            raise Deferred("the agent is stopping")
+            raise Stopping
         self._served += 1
         return self._child
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,17 +26,20 @@ from mediaagent.options import Secret, build, did_you_mean, options_of, to_table
 from mediaagent.ports import ChecksPosts, Lookout, ReadsContent, RoutesEvents, SelfChecks
 from mediaagent.rules import caption
 from mediaagent.settings import Settings, SourceSettings, Table, TargetSettings
+from mediaagent.store import figures as outbox_figures
 from mediaagent.store import proof
+from mediaagent.store.figures import Figures
 from mediaagent.store.housekeeping import Housekeeping
 from mediaagent.store.owner import Owner
 from mediaagent.store.queue import Queue
 from mediaagent.store.reading import running
-from mediaagent.store.state import StateFolder
+from mediaagent.store.state import StateFolder, watched_since
 
 __all__ = [
     "Agent",
     "Plan",
     "agent_process",
+    "figures",
     "make_agent",
     "make_lookout",
     "make_workbench",
@@ -44,6 +48,7 @@ __all__ = [
     "plan",
     "prove",
     "self_checks",
+    "silent",
     "state_database",
 ]
 
@@ -414,6 +419,25 @@ def open_queue(settings: Settings) -> Queue:
 def open_owner(settings: Settings) -> Owner:
     """The outbox, for its owner's commands. Raises StateError."""
     return Owner(state_database(settings))
+
+
+def figures(settings: Settings) -> Figures:
+    """The outbox in figures. Raises StateError."""
+    return outbox_figures.read(state_database(settings))
+
+
+def silent(made: Plan, found: Figures, now: datetime) -> dict[str, timedelta]:
+    """Sources from which nothing came for longer than their owner expects -> what is expected.
+
+    One that is new is given its time: from its first file on, or from the time its folder was first watched."""
+    quiet = {}
+    for name, table in made.settings.sources.items():
+        expected = table.common.expect_every
+        source = found.sources.get(name)
+        since = (source.last_seen if source else None) or watched_since(made.settings.agent.state, name)
+        if expected is not None and since is not None and now - since > expected:
+            quiet[name] = expected
+    return quiet
 
 
 def agent_process(settings: Settings) -> int | None:

@@ -9,17 +9,17 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-from mediaagent import signals, systemd
+from mediaagent import app, signals, systemd
 from mediaagent.app import Agent
 from mediaagent.errors import StateError
 from mediaagent.journey.deliver import Lane
 from mediaagent.journey.secure import leftovers
-from mediaagent.model import printable
+from mediaagent.model import Problem, printable
 from mediaagent.nudges import Listener
 
 __all__ = ["Service", "run_once"]
@@ -56,9 +56,13 @@ class _Bell:
 class Service:
     """The agent as a foreground service: this thread watches, one prepares, one a target delivers."""
 
-    def __init__(self, agent: Agent, log: Any) -> None:
+    def __init__(self, agent: Agent, log: Any, problems: Callable[[], Sequence[Problem]] = lambda: ()) -> None:
+        """`problems`: everything that is wrong with the settings as they are now, asked before they are reloaded."""
         self._agent = agent
         self._log = log
+        self._problems = problems
+        self._reload = False
+        self._silent: set[str] = set()
         self._stopping = threading.Event()
         self._bells = {"watch": _Bell(), "prepare": _Bell()} | {lane.target.name: _Bell() for lane in agent.lanes}
         self._threads: list[threading.Thread] = []
@@ -66,10 +70,13 @@ class Service:
         agent.watching.wake = self._bells["watch"].ring
         agent.watching.turning = self._turning
 
-    def run(self) -> None:
-        """Until a signal asks to stop; what is being sent may end if it is quick, what waits is kept."""
+    def run(self) -> bool:
+        """Until a signal asks to stop; what is being sent may end if it is quick, what waits is kept.
+
+        Returns whether it is to start anew, with other settings (SIGHUP)."""
         sys.setswitchinterval(_TURN)
-        signals.hear({signal.SIGTERM: self._asked_to_stop, signal.SIGINT: self._asked_to_stop})
+        stop = self._asked_to_stop
+        signals.hear({signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: self._asked_to_reload})
         listener = Listener(self._agent.state.folder, self._hurry)
         try:
             self._agent.start()
@@ -81,6 +88,7 @@ class Service:
             self._watch()
         finally:
             self._wind_up(listener)
+        return self._reload
 
     def stop(self) -> None:
         self._stopping.set()
@@ -93,8 +101,22 @@ class Service:
         self._log.warning("stopped in the middle", detail="the next start takes it up from what is written down")
         os._exit(0)  # where a disk or a share does not answer, no thread can be waited for
 
+    def _asked_to_reload(self) -> None:
+        """Mistaken settings change nothing: the agent goes on with those that it has."""
+        systemd.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        problems = [problem for problem in self._problems() if problem.severity == "error"]
+        for problem in problems:
+            self._log.error("settings not taken", where=problem.where, what=problem.what, todo=problem.todo)
+        if problems:
+            systemd.notify("READY=1")
+            return
+        self._log.info("settings taken", detail="the agent starts anew with them")
+        self._reload = True
+        self.stop()
+
     def _wind_up(self, listener: Listener) -> None:
-        systemd.notify("STOPPING=1")
+        if not self._reload:
+            systemd.notify("STOPPING=1")
         self.stop()
         self._join(_GRACE)
         self._agent.workbench.close()  # whoever waits for its child is told that the agent is stopping
@@ -139,6 +161,7 @@ class Service:
                 self._agent.reading.rest()
                 if time.monotonic() >= tidy_at:
                     self._agent.housekeeping.tidy()
+                    self._tell_silence()
                     tidy_at = time.monotonic() + _TIDY_EVERY
             except (sqlite3.Error, OSError, StateError) as error:
                 self._log.warning("trouble", where="watch", detail=str(error))
@@ -148,6 +171,14 @@ class Service:
                 wait = _AFTER_TROUBLE
             self._turning()
             self._bells["watch"].wait(min(wait, max(tidy_at - time.monotonic(), 0.0), self._watchdog.wait()))
+
+    def _tell_silence(self) -> None:
+        """Sources from which something is expected, and nothing comes."""
+        plan = self._agent.plan
+        silent = app.silent(plan, app.figures(plan.settings), self._agent.clock.now())
+        for name in silent.keys() - self._silent:
+            self._log.warning("silent", source=name, expected_every=str(silent[name]))
+        self._silent = set(silent)
 
     def _turning(self) -> bool:
         """The watching thread gets on; whether it should go on."""

@@ -5,6 +5,7 @@ What a table holds beside the common keys is left as it is: it is the plug-in's 
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import tomllib
@@ -40,6 +41,17 @@ def state_folder() -> Path:
     return Path(home).expanduser() / "mediaagent"
 
 
+def _metrics_check(address: str | None) -> str | None:
+    host, _, port = (address or "127.0.0.1:1").rpartition(":")
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        return f"{address!r} is no address with a port; write 127.0.0.1:9464"
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        loopback = False
+    return None if loopback else f"{host} is not this machine's own: figures tell of files and people"
+
+
 @plugin
 class AgentSettings:
     """The agent as a whole."""
@@ -59,6 +71,15 @@ class AgentSettings:
     )
     page: Path | None = option(
         "where the page goes that is used when no [upload.…] is configured (default: `page` in the state folder)",
+        default=None,
+    )
+    metrics: str | None = option(
+        "where a Prometheus server may ask for figures: an address of this machine's own, such as 127.0.0.1:9464",
+        default=None,
+        check=_metrics_check,
+    )
+    metrics_file: Path | None = option(
+        "a file that the same figures are written to each minute, for node_exporter's textfile collector (NAME.prom)",
         default=None,
     )
 
@@ -84,6 +105,11 @@ class SourceSettings:
     enrich: tuple[Any, ...] | None = option(
         'enrichers in their order: [{type = "best_frame", keep = 2}]; [] for none (default: the watcher\'s)',
         default=None,
+    )
+    expect_every: timedelta | None = option(
+        "a source from which nothing came for so long is told of as silent, by `mediaagent status` and in the log",
+        default=None,
+        check=lambda value: None if value is None or value > timedelta(0) else "it must be longer than nothing",
     )
     give_up: timedelta = option(
         "a file that does not become whole in this time is listed as incomplete, once", default=timedelta(hours=1)

@@ -39,18 +39,22 @@ def command(home: Home, once: bool, patience: timedelta | None, as_json: bool) -
 
 
 def _service(home: Home, as_json: bool) -> int:
-    from mediaagent import app, daemon
+    from mediaagent import app, daemon, metrics
 
     made = home.plan()
     log = home.log("info")
     with _in_words(made.settings.agent.state):
         agent = app.make_agent(made.settings, log)
         try:
+            metrics.start(made.settings, log)
             before = agent.state.deliveries.counts()
-            daemon.Service(agent, log).run()
+            again = daemon.Service(agent, log, lambda: home.look()[2]).run()
             after = agent.state.deliveries.counts()
         finally:
             agent.close()
+    if again:
+        # Not within this process: whatever still hangs in it would go on beside the new one. Its number stays.
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
     outcome = Counter(
         delivered=after["delivered"] - before["delivered"],
         waiting=after["waiting"] + after["sending"],

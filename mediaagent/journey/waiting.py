@@ -76,9 +76,10 @@ class WaitingRoom:
         return timedelta(seconds=self.clock.steady() - waiting.since)
 
     def wake(self, path: Path) -> None:
-        """Something was said of this file: look at it now."""
-        if path in self.files:
-            self.files[path].look_at = self.clock.steady()
+        """Something was said of this file: look at it now, unless it was copied and is to be written down anyway."""
+        waiting = self.files.get(path)
+        if waiting and waiting.look_at != float("inf"):
+            waiting.look_at = self.clock.steady()
 
     # --- pausing ------------------------------------------------------------------------------------------------------
 

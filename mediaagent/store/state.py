@@ -36,7 +36,7 @@ from mediaagent.store.rebuild import rebuild
 from mediaagent.store.safely import write_durably
 from mediaagent.store.spool import DiskSpool
 
-__all__ = ["StateFolder"]
+__all__ = ["StateFolder", "watched_since"]
 
 
 class _AgentNote(msgspec.Struct):
@@ -152,6 +152,15 @@ class StateFolder:
     def close(self) -> None:
         self.database.close()
         os.close(self._lock)
+
+
+def watched_since(folder: Path, source: str) -> datetime | None:
+    """When a source's folders were first watched, as the state folder has it; None when they never were."""
+    try:
+        note = msgspec.json.decode((folder / "agent.json").read_bytes(), type=_AgentNote)
+    except (OSError, msgspec.MsgspecError, ValueError):
+        return None
+    return min((since for name, since in note.since.items() if name.startswith(f"{source}:")), default=None)
 
 
 def _device(root: Path) -> int:

@@ -79,9 +79,9 @@ class Looking:
     def at(self, file: SeenFile, root: Path) -> Look:
         claim = self._claim(file)
         if isinstance(claim, Ignored):
-            alone = claim.about is not None and self._lookout.look(claim.about) is None
-            reason = claim.reason + (", which is not there" if alone else "")
-            return Look(file=file, fate="ignored", reason=reason, about=claim.about)
+            about = claim.about
+            missing = f", and {printable(about.name)} is not there" if about and not os.path.lexists(about) else ""
+            return Look(file=file, fate="ignored", reason=claim.reason + missing, about=about)
         known = self._queue.file(self._source.name, file.path)
         if known and known.state != "gone" and (known.size, known.mtime_ns) == (file.size, file.mtime_ns):
             return Look(file=file, fate="known", reason=_known(known.state, known.reason), role=claim.role, claim=claim)

@@ -16,12 +16,13 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -243,9 +244,22 @@ def _part(source: str, root: Path, file: SeenFile, claim: Claim, shown: Path, ve
         fingerprint=file.fingerprint,
         seen_at=file.first_seen,
         modified_at=_moment(file.mtime_ns),
-        facts=facts,
-        identity=claim.identity,
+        facts=_tellable(facts),
+        identity=_tellable(claim.identity),
     )
+
+
+def _tellable(value: Any) -> Any:
+    r"""Without undecodable bytes of names, which no JSON holds.
+
+    >>> _tellable({"camera": ["gar\udce9n", 1]})
+    {'camera': ['gar\\udce9n', 1]}
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_tellable(name): _tellable(each) for name, each in value.items()}
+    return [_tellable(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _moment(nanoseconds: int) -> datetime:

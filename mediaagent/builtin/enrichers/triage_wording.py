@@ -24,7 +24,7 @@ def about_crash(same: Sequence[Finding], frames: int, kept: bool) -> Iterator[Te
     if first.core is None:
         yield Text(f"{first.part.name} is not explained: {first.problem}.")
     else:
-        yield Text("; ".join(_said(first, first.core, len(same))))
+        yield Text("; ".join(_said(first, first.core, _programs(same), len(same))))
         if len(same) > 1:
             yield Text(f"Its core dumps: {_few([each.part.name for each in same])}")
         if first.frames:
@@ -56,8 +56,13 @@ def about_log(part: Part, trouble: Trouble) -> Iterator[Text | Pre]:
         yield Pre(trouble.excerpt)
 
 
-def _said(finding: Finding, core: Core, times: int) -> Iterator[str]:
-    program = PurePath(core.program).name or "a program"
+def _programs(same: Sequence[Finding]) -> str:
+    """Those that crashed alike: a program and its stripped form, say."""
+    names = dict.fromkeys(PurePath(each.core.program).name or "a program" for each in same if each.core)
+    return " and ".join(filter(None, [", ".join([*names][:-1]), [*names][-1]]))
+
+
+def _said(finding: Finding, core: Core, program: str, times: int) -> Iterator[str]:
     if core.crashed:
         often = f" {times} times" if times > 1 else ""
         yield f"{program} crashed{often}: {_cause(core)}"

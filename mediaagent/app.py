@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -108,10 +109,7 @@ def _private_files(settings: Settings, uploaders: Mapping[str, Any]) -> Callable
     """Tells the settings file and the files that keys are in: wherever they lie, they are never posted."""
     files = {settings.path}
     for uploader in uploaders.values():
-        for declared in options_of(type(uploader)):
-            value = getattr(uploader, declared.name)
-            if isinstance(value, Secret) and value.file is not None:
-                files.add(value.file)
+        files |= {secret.file for secret in _secrets_of(uploader) if secret.file is not None}
     names = {file.name for file in files}
 
     def private(path: Path) -> bool:
@@ -295,10 +293,26 @@ def workbench_gaps() -> Mapping[str, str]:
         bench.close()
 
 
-def make_workbench() -> Any:
+def make_workbench(made: Plan | None = None) -> Any:
+    """The workbench, which lets none of the plan's own secrets out."""
     from mediaagent.workbench.bench import ProcessWorkbench
 
-    return ProcessWorkbench()
+    return ProcessWorkbench(secrets=partial(_own_secrets, made))
+
+
+def _own_secrets(made: Plan | None) -> Iterator[str]:
+    """Keys as they are now. One that can't be read is nowhere it could leave from by us, and its uploader tells."""
+    plugins = [*made.uploaders.values(), *(source.watcher for source in made.sources.values())] if made else []
+    for secret in (secret for plugin in plugins for secret in _secrets_of(plugin)):
+        with suppress(OSError, KeyError, ValueError):
+            yield secret.reveal()
+
+
+def _secrets_of(plugin: Any) -> Iterator[Secret]:
+    for declared in options_of(type(plugin)):
+        value = getattr(plugin, declared.name)
+        listed = value if isinstance(value, list) else value.values() if isinstance(value, dict) else [value]
+        yield from (each for each in listed if isinstance(each, Secret))
 
 
 @dataclass(slots=True)
@@ -353,7 +367,7 @@ def make_agent(settings: Settings, log: Any = None) -> Agent:
     state = StateFolder(settings.agent.state, settings.agent.spool_limit, clock.now)
     if state.lost:
         log.warning("memory was lost and made again from the spool", detail=state.lost)
-    lookout, reading, workbench = make_lookout(settings.agent.lookout, clock), make_workbench(), make_workbench()
+    lookout, reading, workbench = make_lookout(settings.agent.lookout, clock), make_workbench(), make_workbench(made)
     private = _private_files(settings, made.uploaders)
     chapters = {
         name: Securing(source, lookout, state.ledger, state.spool, reading, clock, log, Marks(), private=private)

@@ -21,6 +21,7 @@ from mediaagent.model import Claim, Event, Ignored, Part, Post, Problem, Route, 
 from mediaagent.options import did_you_mean
 
 if TYPE_CHECKING:
+    from mediaagent.app import Plan
     from mediaagent.journey.plan import Source
 
 
@@ -39,11 +40,12 @@ def command(home: Home, files: tuple[Path, ...], source: str, out: Path | None, 
     from mediaagent.clock import SystemClock
     from mediaagent.journey.prepare import compose
 
-    chosen = _source(home, source, files[0])
+    made = _plan(home, source)
+    chosen = _source(made, source, files[0])
     home.log()
     notes: list[str] = []
     with ExitStack() as stack:
-        bench = app.make_workbench()
+        bench = app.make_workbench(made)
         stack.callback(bench.close)
         hands = stack.enter_context(Hands(app.make_lookout("walk", SystemClock())))
         event = _event(chosen, _parts(chosen, files, notes, hands), notes)
@@ -58,21 +60,25 @@ def command(home: Home, files: tuple[Path, ...], source: str, out: Path | None, 
     return 0
 
 
-def _source(home: Home, name: str, file: Path) -> Source:
-    """By its name, else the one that watches this file, else the first; built-in where there are no settings at all."""
+def _plan(home: Home, name: str) -> Plan:
+    """What the settings mean, or the built-in defaults where there are none at all."""
     if home.config is None and not name and not any(path.exists() for path in places()):
         return _built_in()
-    sources = home.plan().sources
-    if name and name not in sources:
-        raise click.UsageError(f"there is no [watch.{name}]; {did_you_mean(name, sources)}")
+    return home.plan()
+
+
+def _source(made: Plan, name: str, file: Path) -> Source:
+    """By its name, else the one that watches this file, else the first."""
+    if name and name not in made.sources:
+        raise click.UsageError(f"there is no [watch.{name}]; {did_you_mean(name, made.sources)}")
     if name:
-        return sources[name]
+        return made.sources[name]
     path = Path(os.path.abspath(file))  # noqa: PTH100  (no link is followed)
-    watching = (each for each in sources.values() if any(path.is_relative_to(root) for root in each.watcher.roots))
-    return next(watching, next(iter(sources.values())))
+    watching = (each for each in made.sources.values() if any(path.is_relative_to(root) for root in each.watcher.roots))
+    return next(watching, next(iter(made.sources.values())))
 
 
-def _built_in() -> Source:
+def _built_in() -> Plan:
     from mediaagent import app
     from mediaagent.settings import Settings, SourceSettings, Table
 
@@ -83,7 +89,7 @@ def _built_in() -> Source:
     made, problems = app.plan(settings)
     if problems:
         raise ConfigError(problems)
-    return made.sources["preview"]
+    return made
 
 
 def _nowhere() -> Any:

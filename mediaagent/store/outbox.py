@@ -130,7 +130,7 @@ class SqliteOutbox:
     def _insert(self, connection: sqlite3.Connection, source: str, sighting: Sighting, targets: Sequence[str]) -> int:
         now = epoch(self._now())
         reason = sighting.nothing or no_news(connection, source, sighting)
-        reason = reason or ("" if targets else "it has no target: the source's `to` is empty")
+        reason = reason or ("" if targets else "it has no target: its `to` is empty")
         state = "dismissed" if reason else "new"
         cursor = connection.execute(
             "INSERT INTO events"

@@ -40,9 +40,10 @@ class Asterisk:
 
     spool: Path
     made: int = 0
+    mailbox: str = "1234"
 
     def __post_init__(self) -> None:
-        self.inbox = self.spool / "default" / "1234" / "INBOX"
+        self.inbox = self.spool / "default" / self.mailbox / "INBOX"
         self.tmp = self.inbox.with_name("tmp")
         self.inbox.mkdir(parents=True)
         self.tmp.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.unit.test_voicemail_text import FIRST
 
 KEY = "sk1uq2k9umxfgwfmhdaeuj9zdgr18taj"
 #: A caller's name as a hostile network could give it: markup, an escape sequence, a turned direction, a template.
-HOSTILE = b'"<script>alert(1)</script>\x1b[31m\xe2\x80\xae{{ 7 * 7 }} Zo\xeb & Co" <+15550100>'
+HOSTILE = b'"<script>alert(1)</script>\x1b[31m\xe2\x80\xae{{ 7 * 7 }} Zo\xc3\xab & Co" <+15550100>'
 
 
 def leave(spool: Path, number: int, *, caller: bytes = b'"Alice Example" <+15550100>') -> Path:
@@ -74,6 +75,7 @@ def test_a_hostile_callers_name_is_text_on_a_known_site(tmp_path: Path) -> None:
         agent = agent_for(
             tmp_path,
             f"""
+            body = "{{{{ caller }}}} called"
             [upload.office]
             type = "known"
             site = "{double.address}"
@@ -84,8 +86,9 @@ def test_a_hostile_callers_name_is_text_on_a_known_site(tmp_path: Path) -> None:
         done = agent.call("run", "--once", "--patience", "10s")
         assert done.returncode == 0, printed(done)
         (post,) = double.posts
-        assert "<script" not in post.body
-        assert "alert(1)" in post.title
+        name = "<script>alert(1)</script>[31m{{ 7 * 7 }} Zoë & Co"
+        assert post.title == f"Voicemail from {name}, 0:06"
+        assert post.body.startswith(f"{html.escape(name, quote=False)} called <span")
         assert "\x1b" not in post.title + post.body
 
 

@@ -80,7 +80,7 @@ def test_a_message_without_speech_has_no_transcript(tmp_path: Path, sound: tuple
 def test_without_the_extra_the_message_is_posted_and_check_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "model.bin").write_bytes(b"")
+    (tmp_path / "model.bin").write_bytes(b"lmgg")
     monkeypatch.setattr(engines, "find_spec", lambda name: None)
     for engine, extra in (("whisper", "transcribe"), ("pocketsphinx", "transcribe-pocketsphinx")):
         options: dict[str, Any] = {"engine": engine, "model": tmp_path / "model.bin"}
@@ -99,9 +99,20 @@ def test_without_a_model_file_nothing_is_fetched_and_check_says_so(tmp_path: Pat
     assert transcribed(digits(tmp_path), model=Path("tiny")).body == (NONE,)
 
 
-def test_a_file_that_is_no_model_costs_the_transcript_only(tmp_path: Path) -> None:
-    (tmp_path / "model.bin").write_bytes(b"no model at all" * 1000)
+def test_a_file_that_is_no_model_is_told_by_check_and_not_given_to_the_engine(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(b"no model at all")
+    (problem,) = Transcribe(model=tmp_path / "model.bin").check()
+    assert problem.what == f"{tmp_path}/model.bin is no model of whisper.cpp"
     post = transcribed(digits(tmp_path), model=tmp_path / "model.bin")
+    assert post.body == (NONE,)
+    assert "is no model of whisper.cpp" in post.parts[0].facts["transcribe"]
+
+
+def test_a_damaged_model_costs_the_transcript_only(tmp_path: Path) -> None:
+    model = toy_whisper.write(tmp_path / "model.bin")
+    with model.open("r+b") as stream:
+        stream.truncate(model.stat().st_size // 2)
+    post = transcribed(digits(tmp_path), model=model)
     assert post.body == (NONE,)
     assert len(post.parts) == 1
     assert "failed to load model" in post.parts[0].facts["transcribe"]

@@ -17,7 +17,8 @@ EngineName = Literal["whisper", "pocketsphinx"]
 
 #: engine -> the module it needs, and the extra that brings it
 _NEEDS = {"whisper": ("pywhispercpp", "transcribe"), "pocketsphinx": ("pocketsphinx", "transcribe-pocketsphinx")}
-
+#: How a model file of whisper.cpp begins (GGML_FILE_MAGIC of ggml, little-endian).
+_MODEL = b"lmgg"
 
 #: PocketSphinx with a short list of words: with its defaults it hears one of them in every breath.
 _FEW_WORDS = {"dither": True, "seed": 1, "silprob": 0.5, "wip": 0.1}
@@ -35,7 +36,7 @@ class Engine(Protocol):
 
 
 def problems(name: EngineName, model: Path | None) -> Iterable[Problem]:
-    """What this engine lacks; nothing is imported."""
+    """What this engine lacks; nothing is imported, and of a model only its first bytes are read."""
     module, extra = _NEEDS[name]
     if find_spec(module) is None:
         todo = f"install mediaagent[{extra}]"
@@ -43,8 +44,19 @@ def problems(name: EngineName, model: Path | None) -> Iterable[Problem]:
     if name == "whisper" and model is None:
         todo = 'model = "/path/to/ggml-base.bin": a model of whisper.cpp that you have; nothing is fetched'
         yield Problem(where="transcribe.model", what="the engine whisper needs a model file", todo=todo)
-    elif name == "whisper" and model is not None and not model.is_file():
-        yield Problem(where="transcribe.model", what=f"there is no file {model}", todo="name a model of whisper.cpp")
+    elif name == "whisper" and model is not None and (wrong := _wrong(model)):
+        yield Problem(where="transcribe.model", what=wrong, todo="name a model of whisper.cpp (ggml-….bin)")
+
+
+def _wrong(model: Path) -> str:
+    """Why this can't be a model; "" when it may be one. The library would crash on any other file."""
+    if not model.is_file():
+        return f"there is no file {model}"
+    try:
+        with model.open("rb") as stream:
+            return "" if stream.read(4) == _MODEL else f"{model} is no model of whisper.cpp"
+    except OSError as error:
+        return f"{model} can't be read: {error.strerror}"
 
 
 def engine(name: EngineName, model: Path | None, language: str, words: tuple[str, ...]) -> Engine:

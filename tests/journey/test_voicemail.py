@@ -77,6 +77,19 @@ def test_a_text_waits_for_its_sound(tmp_path: Path) -> None:
     assert phone.posted() == [1]
 
 
+def test_a_text_that_is_met_before_its_sound_is_copied_once(tmp_path: Path) -> None:
+    phone = Phone(tmp_path)
+    phone.message(OLD, 1)
+    for ending in ("txt", "wav"):  # the order of a walk, all before anything is written down
+        seen = phone.securing.lookout.look(phone.root / f"{OLD}.{ending}")
+        assert seen is not None
+        phone.securing.notice(seen)
+    assert phone.securing.take() == 1
+    with phone.state.database.reading() as connection:
+        whats = [row["what"] for row in connection.execute("SELECT what FROM history WHERE path IS NOT NULL")]
+    assert whats == ["secured"]
+
+
 def test_a_sound_waits_for_its_text(tmp_path: Path) -> None:
     phone = Phone(tmp_path)
     phone.sound(OLD, 1)

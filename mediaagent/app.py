@@ -14,6 +14,7 @@ from mediaagent import logs, registry
 from mediaagent.clock import SystemClock
 from mediaagent.errors import ConfigError, PluginError
 from mediaagent.journey.deliver import Lane
+from mediaagent.journey.intake import Intake, source_of
 from mediaagent.journey.plan import Source, Target
 from mediaagent.journey.prepare import Preparing
 from mediaagent.journey.secure import Securing
@@ -25,6 +26,7 @@ from mediaagent.ports import Lookout, ReadsContent, RoutesEvents, SelfChecks
 from mediaagent.rules import caption
 from mediaagent.settings import Settings, SourceSettings, Table, TargetSettings
 from mediaagent.store import proof
+from mediaagent.store.drop import DropFolder
 from mediaagent.store.housekeeping import Housekeeping
 from mediaagent.store.owner import Owner
 from mediaagent.store.queue import Queue
@@ -35,6 +37,7 @@ __all__ = [
     "Agent",
     "Plan",
     "agent_process",
+    "drop_folder",
     "make_agent",
     "make_lookout",
     "make_workbench",
@@ -305,7 +308,7 @@ class Agent:
         """Takes up what an earlier run left behind, and begins to watch."""
         self.state.clear_troubles()
         self.housekeeping.sweep()
-        targets = {name: source.targets for name, source in self.plan.sources.items()}
+        targets = {source.name: source.targets for source in self.watching.sources}
         self.state.outbox.address_rebuilt(targets)
         self.state.deliveries.retire(list(self.plan.uploaders))
         for source, count in self.state.outbox.open_parts().items():
@@ -344,6 +347,7 @@ def make_agent(settings: Settings, log: Any = None) -> Agent:
         name: Securing(source, lookout, state.ledger, state.spool, reading, clock, log, Marks(), private=private)
         for name, source in made.sources.items()
     }
+    intake = _intake(settings, state, tuple(made.uploaders), log)
     watching = Watching(
         chapters=chapters,
         outbox=state.outbox,
@@ -354,6 +358,7 @@ def make_agent(settings: Settings, log: Any = None) -> Agent:
         log=log,
         rescan=settings.agent.rescan,
         trouble=state.trouble,
+        intake=intake,
     )
     lanes = [
         Lane(
@@ -366,9 +371,25 @@ def make_agent(settings: Settings, log: Any = None) -> Agent:
         )
         for name, uploader in made.uploaders.items()
     ]
-    preparing = Preparing(made.sources, state.outbox, state.spool, workbench, clock, log)
+    sources = {**made.sources, intake.source.name: intake.source}
+    preparing = Preparing(sources, state.outbox, state.spool, workbench, clock, log)
     housekeeping = Housekeeping(state.database, state.spool, state.ledger, clock.now)
     return Agent(made, state, lookout, reading, workbench, watching, preparing, lanes, housekeeping, clock)
+
+
+def drop_folder(settings: Settings) -> Path:
+    """Where other programs hand over posts."""
+    return settings.agent.drop or settings.agent.state / "drop"
+
+
+def _intake(settings: Settings, state: StateFolder, targets: tuple[str, ...], log: Any) -> Intake:
+    folder = drop_folder(settings)
+    if settings.agent.drop is None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    source = source_of(folder, targets)
+    drop = DropFolder(folder, state.spool, state.ledger, source.name)
+    drop.sweep()
+    return Intake(source, drop, log, state.trouble)
 
 
 def state_database(settings: Settings) -> Path:

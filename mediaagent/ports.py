@@ -35,6 +35,7 @@ from mediaagent.model import (
 __all__ = [
     "Clock",
     "Deliveries",
+    "Drop",
     "Enricher",
     "FindsPosts",
     "Ledger",
@@ -215,6 +216,22 @@ class Spool(Protocol):
 
     def release(self, paths: Iterable[Path]) -> None:
         """Removes copies that nobody needs any more."""
+
+
+class Drop(Protocol):
+    """Where other programs hand over what is to be posted."""
+
+    def waiting(self) -> Sequence[str]:
+        """Bundles that are whole, oldest first."""
+
+    def take(self, name: str) -> Sequence[Part]:
+        """Copies of a bundle, durable and in the ledger; none when it was taken before. Raises Unsecured."""
+
+    def remove(self, name: str) -> None:
+        """It was taken."""
+
+    def refuse(self, name: str) -> Path:
+        """Sets aside what can't be used."""
 
 
 class Workbench(Protocol):

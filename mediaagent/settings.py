@@ -57,6 +57,11 @@ class AgentSettings:
     spool_limit: ByteSize = option(
         "how much our own copies may hold; then securing pauses until posts have left", default=ByteSize(2_000_000_000)
     )
+    drop: Path | None = option(
+        "where other programs hand over posts (`mediaagent post`); a folder that their users may write to, if they are "
+        "not the agent's (default: `drop` in the state folder)",
+        default=None,
+    )
     page: Path | None = option(
         "where the page goes that is used when no [upload.…] is configured (default: `page` in the state folder)",
         default=None,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import queue
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from mediaagent.journey.gather import gather
-from mediaagent.journey.plan import Log
+from mediaagent.journey.intake import Intake
+from mediaagent.journey.plan import Log, Source
 from mediaagent.journey.secure import Securing
 from mediaagent.model import FileNote, Hint, SeenFile, printable
 from mediaagent.ports import Clock, Ledger, Lookout, Outbox
@@ -49,6 +50,7 @@ class Watching:
     log: Log
     rescan: timedelta
     trouble: Callable[[str, str], None]  # (where, what); "" when it is over
+    intake: Intake | None = None
     wake: Callable[[], None] = lambda: None  # called from the lookout's threads when there is a hint
     _hints: queue.SimpleQueue[Hint] = field(default_factory=queue.SimpleQueue)
     _gather_at: dict[str, float] = field(default_factory=dict)  # source -> steady time
@@ -65,12 +67,18 @@ class Watching:
         self.lookout.watch(self.roots, self.report)
         self._walk_all()
         self._first = False
-        for name in self.chapters:
-            self._gather_at[name] = 0.0
+        for source in self.sources:
+            self._gather_at[source.name] = 0.0
+
+    @property
+    def sources(self) -> list[Source]:
+        """All that parts come from."""
+        watched = [securing.source for securing in self.chapters.values()]
+        return [*watched, self.intake.source] if self.intake else watched
 
     @property
     def roots(self) -> tuple[Path, ...]:
-        found = (root for securing in self.chapters.values() for root in securing.source.watcher.roots)
+        found = (root for source in self.sources for root in source.watcher.roots)
         return tuple(dict.fromkeys(found))
 
     def report(self, hint: Hint) -> None:
@@ -84,25 +92,38 @@ class Watching:
         if self.clock.steady() >= self._walk_at:
             self._walk_all()
         done: Counter[str] = Counter()
+        if self.intake:
+            done += self._take_in(self.intake)
         for name, securing in self.chapters.items():
             if securing.take():
-                self._gather_at[name] = min(self._gather_at.get(name, float("inf")), self._rest_until.get(name, 0.0))
-            if self._gather_at.get(name, float("inf")) <= self.clock.steady() and not self._more_due(securing):
-                done += self._gather(securing)
+                self._gather_soon(name)
+            if self._gather_due(name) and not self._more_due(securing):
+                newest = securing.newest if securing.full else ""
+                done += self._gather(securing.source, newest, securing.unfinished)
         return done, self._until_next()
+
+    def _take_in(self, intake: Intake) -> Counter[str]:
+        """What other programs hand over is whole as it comes."""
+        if intake.take():
+            self._gather_soon(intake.source.name)
+        return self._gather(intake.source) if self._gather_due(intake.source.name) else Counter()
+
+    def _gather_soon(self, name: str) -> None:
+        self._gather_at[name] = min(self._gather_at.get(name, float("inf")), self._rest_until.get(name, 0.0))
+
+    def _gather_due(self, name: str) -> bool:
+        return self._gather_at.get(name, float("inf")) <= self.clock.steady()
 
     def _more_due(self, securing: Securing) -> bool:
         """Gathering costs what is open, so a flood is secured first."""
         look = securing.next_look()
         return look is not None and look <= self.clock.steady() and not securing.full
 
-    def _gather(self, securing: Securing) -> Counter[str]:
-        source = securing.source
+    def _gather(self, source: Source, newest: str = "", unfinished: Collection[str] = ()) -> Counter[str]:
         begun = self.clock.steady()
         try:
-            newest = securing.newest if securing.full else ""
             done, again = gather(
-                source, self.outbox, self.clock, self.log, interrupted_at=newest, unfinished=securing.unfinished
+                source, self.outbox, self.clock, self.log, interrupted_at=newest, unfinished=unfinished
             )
         except Exception as error:  # a plug-in's turn
             self.log.exception("grouping failed", source=source.name)

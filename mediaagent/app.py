@@ -330,22 +330,26 @@ class Agent:
         self.state.close()
 
 
-def make_agent(settings: Settings, log: Any = None) -> Agent:
-    """An agent that owns its state folder. Raises ConfigError or StateError."""
+def make_agent(settings: Settings, log: Any = None, watch: Mapping[str, Source] | None = None) -> Agent:
+    """An agent that owns its state folder. Raises ConfigError or StateError.
+
+    `watch`: these sources instead of the settings'; what is left of the others is still prepared and delivered."""
     made, problems = plan(settings)
     if problems:
         raise ConfigError(problems)
+    watched = made.sources if watch is None else watch
     log = log or logs.get()
     os.umask(0o077)  # what the agent writes is its owner's alone, whatever rights the state folder has
     clock = SystemClock()
     state = StateFolder(settings.agent.state, settings.agent.spool_limit, clock.now)
     if state.lost:
         log.warning("memory was lost and made again from the spool", detail=state.lost)
-    lookout, reading, workbench = make_lookout(settings.agent.lookout, clock), make_workbench(), make_workbench()
+    lookout = make_lookout(settings.agent.lookout if watch is None else "walk", clock)
+    reading, workbench = make_workbench(), make_workbench()
     private = _private_files(settings, made.uploaders)
     chapters = {
         name: Securing(source, lookout, state.ledger, state.spool, reading, clock, log, Marks(), private=private)
-        for name, source in made.sources.items()
+        for name, source in watched.items()
     }
     intake = _intake(settings, state, tuple(made.uploaders), log)
     watching = Watching(
@@ -371,7 +375,7 @@ def make_agent(settings: Settings, log: Any = None) -> Agent:
         )
         for name, uploader in made.uploaders.items()
     ]
-    sources = {**made.sources, intake.source.name: intake.source}
+    sources = {**made.sources, **watched, intake.source.name: intake.source}
     preparing = Preparing(sources, state.outbox, state.spool, workbench, clock, log)
     housekeeping = Housekeeping(state.database, state.spool, state.ledger, clock.now)
     return Agent(made, state, lookout, reading, workbench, watching, preparing, lanes, housekeeping, clock)

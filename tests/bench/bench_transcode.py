@@ -1,4 +1,6 @@
-"""What transcode costs beside bare PyAV for the same work: the same file decoded once and written in the same form.
+"""What transcode costs beside bare PyAV for the same work: decode, measure loudness, level, limit, trim, encode.
+
+Told besides: what it costs beside decoding and encoding alone, as if nobody had to listen to the message first.
 
 python -m tests.bench.bench_transcode [--seconds 600]
 """
@@ -6,14 +8,17 @@ python -m tests.bench.bench_transcode [--seconds 600]
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import av
+import av.filter
 
 from mediaagent.builtin.enrichers.transcode import Transcode
 from tests.unit.sounds import event, frames_of, part_of, post_of, sox, spoken
@@ -28,11 +33,16 @@ class Measured(NamedTuple):
     what: str
     sound: float  # seconds of it
     bare: float
+    simple: float  # decoding and encoding alone
     ours: float
 
     @property
     def times_bare(self) -> float:
         return self.ours / self.bare
+
+    @property
+    def times_simple(self) -> float:
+        return self.ours / self.simple
 
 
 def measure(length: float) -> list[Measured]:
@@ -53,29 +63,74 @@ def measure(length: float) -> list[Measured]:
 def _compared(file: Path, target: str, folder: Path) -> Measured:
     part = part_of(file)
     (after,) = _ours(file, target, folder).parts
-    ways: list[Callable[[], object]] = [lambda: _bare(file, target, folder), lambda: _ours(file, target, folder)]
-    took: list[list[float]] = [[], []]
+    ways = (_bare, _simple, _ours)
+    took: list[list[float]] = [[] for _ in ways]
     for _ in range(ROUNDS):
         for way, seconds in zip(ways, took, strict=True):
             begun = time.process_time()
-            way()
+            way(file, target, folder)
             seconds.append(time.process_time() - begun)
-    bare, ours = (statistics.median(seconds) for seconds in took)
-    return Measured(f"{part.file.suffix} to {target}", after.facts["seconds"], bare, ours)
+    bare, simple, ours = map(statistics.median, took)
+    assert abs(_bare(file, target, folder) - after.facts["seconds"]) < 1, "it is not the same work"
+    return Measured(f"{part.file.suffix} to {target}", after.facts["seconds"], bare, simple, ours)
 
 
 def _ours(file: Path, target: str, folder: Path):  # type: ignore[no-untyped-def]
     return Transcode(format=target).enrich(post_of(part_of(file)), event(), folder)  # type: ignore[arg-type]
 
 
-def _bare(file: Path, target: str, folder: Path) -> None:
+def _bare(file: Path, target: str, folder: Path) -> float:
+    """The same work as plainly as it can be written. Returns the seconds that are kept."""
+    levels, loudness = [], -70.0
+    with _opened(file) as source:
+        for frame in _filtered(source, ("ebur128", "metadata=1:framelog=quiet")):
+            if "lavfi.r128.M" in frame.metadata:
+                levels.append(float(frame.metadata["lavfi.r128.M"]))
+                loudness = float(frame.metadata["lavfi.r128.I"])
+    loud = [number for number, level in enumerate(levels) if level > loudness - 20]
+    start, end = max(0.0, round(loud[0] * 0.1 - 0.3, 1)), round(loud[-1] * 0.1 + 0.3, 1)
+    wanted = (
+        ("atrim", f"start={start}:end={end}"),
+        ("asetpts", "N/SR/TB"),
+        ("aformat", "sample_rates=16000"),
+        ("volume", f"{-19 - loudness}dB"),
+        ("alimiter", "limit=0.84:level=false"),
+        ("aformat", "sample_fmts=fltp"),
+    )
+    with _opened(file) as source:
+        _encode(_filtered(source, *wanted), target, folder)
+    return end - start
+
+
+def _simple(file: Path, target: str, folder: Path) -> None:
+    with _opened(file) as source:
+        _encode(frames_of(source), target, folder)
+
+
+def _opened(file: Path) -> av.container.InputContainer:
+    return av.open(str(file), format="gsm" if file.suffix == ".gsm" else "wav")
+
+
+def _filtered(source: av.container.InputContainer, *filters: tuple[str, str]) -> Iterator[av.AudioFrame]:
+    graph = av.filter.Graph()
+    nodes = [graph.add_abuffer(template=source.streams.audio[0])]
+    nodes += [graph.add(name, arguments) for name, arguments in (*filters, ("abuffersink", ""))]
+    graph.link_nodes(*nodes).configure()
+    for frame in itertools.chain(frames_of(source), (None,)):
+        with suppress(EOFError):  # atrim has all it wants
+            graph.push(frame)
+        with suppress(BlockingIOError, EOFError):
+            while True:
+                yield graph.pull()
+
+
+def _encode(frames: Iterable[av.AudioFrame], target: str, folder: Path) -> None:
     codec, container = {"mp3": ("libmp3lame", "mp3"), "m4a": ("aac", "ipod")}[target]
-    demuxer = "gsm" if file.suffix == ".gsm" else "wav"
-    with av.open(str(file), format=demuxer) as source, av.open(str(folder / "bare"), "w", format=container) as out:
+    with av.open(str(folder / "bare"), "w", format=container) as out:
         stream = out.add_stream(codec, rate=16_000, layout="mono")
         assert isinstance(stream, av.AudioStream)
         stream.bit_rate = 32_000
-        for frame in frames_of(source):
+        for frame in frames:
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
 
@@ -88,7 +143,8 @@ def main() -> None:
     for each in measure(options.seconds):
         print(
             f"  {each.what:12} {each.sound:6.1f} s of sound: bare PyAV {each.bare:.3f} s, "
-            f"transcode {each.ours:.3f} s ({each.sound / each.ours:.0f} x real time), x {each.times_bare:.2f}"
+            f"transcode {each.ours:.3f} s ({each.sound / each.ours:.0f} x real time), x {each.times_bare:.2f} "
+            f"(decoding and encoding alone {each.simple:.3f} s, x {each.times_simple:.2f})"
         )
 
 

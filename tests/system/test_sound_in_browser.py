@@ -19,9 +19,22 @@ from pathlib import Path
 import pytest
 
 from mediaagent.builtin.enrichers.transcode import Transcode
+from tests.replay import replay
+from tests.system.agent import AgentProcess, items
+from tests.system.voicemails import SCENARIO, expected
 from tests.unit.sounds import DATA, edges, event, part_of, post_of, seconds, spoken
 
 CHROMIUM = shutil.which("chromium")
+_SETTINGS = """
+[agent]
+state = "state"
+page = "page"
+[watch.phone]
+type = "voicemail"
+path = "spool"
+timezone = "UTC"
+existing = "post"
+"""
 _PAGE = """<!doctype html><script>
 async function one(name) {
   const sound = new Audio(name);
@@ -104,6 +117,26 @@ class TestInChromium:
         assert {name: told["error"] for name, told in found.items()} == dict.fromkeys(wanted, "")
         for name, told in found.items():
             assert told["seconds"] == pytest.approx(wanted[name], abs=0.15), name
+
+    def test_every_posted_message_plays_whatever_asterisk_kept_of_it(self, tmp_path: Path) -> None:
+        """Through the whole agent: of some messages there is no wav, of some gsm alone."""
+        replay(SCENARIO, tmp_path / "spool")
+        for number, text in enumerate(sorted(tmp_path.glob("spool/*/*/INBOX/msg????.txt"))):
+            for ending in (".wav", ".WAV")[: number % 3]:
+                text.with_suffix(ending).unlink()
+        agent = AgentProcess(tmp_path)
+        agent.configure(_SETTINGS)
+        done = agent.call("run", "--once", "--patience", "15s")
+        assert done.returncode == 0, done.stdout + done.stderr
+        posts = {post["attachments"][0]["url"]: post for post in items(tmp_path / "page")}
+        assert len(posts) == len(expected("posts_after"))
+        kept = {str(name) for (name,) in agent.ask("SELECT media_type FROM parts WHERE event IS NOT NULL")}
+        assert {"audio/wav", "audio/vnd.wave; codec=31", "audio/x-gsm"} <= kept, kept
+        found = played(tmp_path / "page", list(posts), tmp_path / "profile")
+        assert {name: told["error"] for name, told in found.items()} == dict.fromkeys(posts, "")
+        for name, told in found.items():
+            minutes, seconds = posts[name]["title"].rpartition(", ")[2].split(":")
+            assert 0.3 < told["seconds"] < int(minutes) * 60 + int(seconds) + 1.3, name
 
     def test_what_asterisk_writes_as_gsm_does_not_play_without_it(self, tmp_path: Path) -> None:
         for ending in (".WAV", ".gsm"):

@@ -104,10 +104,11 @@ def test_peaks_are_limited_and_not_clipped(tmp_path: Path, made: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", [".wav", ".WAV", ".gsm"])
-def test_silence_at_both_ends_is_trimmed_to_a_margin(tmp_path: Path, made: Path, ending: str) -> None:
+@pytest.mark.parametrize("form", ["mp3", "m4a"])
+def test_silence_at_both_ends_is_trimmed_to_a_margin(tmp_path: Path, made: Path, ending: str, form: str) -> None:
     file = spoken(tmp_path / f"a{ending}", *DEFAULT, "pad", 2, 3)
     assert min(edges(file)) > 1.9
-    after = sent(part_of(file), made)
+    after = sent(part_of(file), made, format=form)
     before, behind = edges(after.file)
     assert 0.15 < before < 0.55
     assert 0.15 < behind < 0.75
@@ -152,6 +153,13 @@ def test_a_silent_message_is_neither_raised_nor_cut(tmp_path: Path, made: Path) 
 def test_a_very_short_message_stays(tmp_path: Path, made: Path) -> None:
     file = spoken(tmp_path / "a.wav", "no", "trim", 0.05, 0.2)
     assert seconds(sent(part_of(file), made).file) == pytest.approx(0.2, abs=0.1)
+
+
+def test_a_click_of_a_few_samples_is_no_sound(tmp_path: Path, made: Path) -> None:
+    file = tmp_path / "click.wav"
+    sox("-n", "-r", 48000, "-b", 16, file, "trim", 0, "4s")
+    with pytest.raises(Discarded, match="there is no sound in it"):
+        sent(part_of(file), made)
 
 
 # --- bad input --------------------------------------------------------------------------------------------------------

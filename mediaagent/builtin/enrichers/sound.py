@@ -104,8 +104,9 @@ class Sound:
                     continue
                 for frame in frames:
                     assert isinstance(frame, av.AudioFrame)
-                    self.rate = frame.sample_rate
-                    frame.pts, frame.time_base = samples, Fraction(1, frame.sample_rate)
+                    if frame.sample_rate != self.rate or not samples:
+                        self.rate, time_base = frame.sample_rate, Fraction(1, frame.sample_rate)
+                    frame.pts, frame.time_base = samples, time_base
                     samples += frame.samples
                     self.seconds = samples / frame.sample_rate
                     if self.seconds > _LONGEST:

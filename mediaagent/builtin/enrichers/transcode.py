@@ -106,7 +106,7 @@ class Transcode:
     def _filters(self, rate: int, start: float, end: float, gain: float) -> tuple[Filter, ...]:
         """Telephone sound gets 16 kHz, because not everything plays MP3 of 8 kHz; 24 kHz hold all of a voice."""
         return (
-            ("atrim", f"start={start}:end={end}"),
+            ("atrim", f"start={start:.6f}:end={end:.6f}"),
             ("asetpts", "N/SR/TB"),
             ("aformat", f"sample_fmts=fltp:sample_rates={16_000 if rate <= 16_000 else 24_000}"),
             ("volume", f"{gain}dB"),

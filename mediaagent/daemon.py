@@ -1,4 +1,4 @@
-"""Threads, signals, sd_notify and nudges; no decisions."""
+"""Threads, signals and sd_notify; no decisions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from mediaagent.app import Agent
@@ -21,8 +20,9 @@ from mediaagent.errors import StateError
 from mediaagent.journey.deliver import Lane
 from mediaagent.journey.secure import leftovers
 from mediaagent.model import printable
+from mediaagent.nudges import Listener
 
-__all__ = ["Service", "nudge", "run_once", "sd_notify", "work_until"]
+__all__ = ["Service", "run_once", "sd_notify", "work_until"]
 
 _TIDY_EVERY = 3600.0
 _IDLE_CHILD = 31.0
@@ -38,13 +38,6 @@ def sd_notify(message: str) -> None:
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
         channel.connect("\0" + address[1:] if address.startswith("@") else address)
         channel.send(message.encode())
-
-
-def nudge(state: Path) -> None:
-    """Tells a running agent that its outbox was changed from outside."""
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-        channel.connect(str(state / "agent.sock"))
-        channel.send(b"nudge")
 
 
 class _Bell:
@@ -77,7 +70,7 @@ class Service:
         """Until a signal asks to stop; what is being sent is finished, what waits is kept."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
-        listener = self._listen()
+        listener = Listener(self._agent.state.folder, self._hurry)
         try:
             self._agent.start()
             self._spawn("prepare", self._prepare)
@@ -94,14 +87,12 @@ class Service:
         for bell in self._bells.values():
             bell.ring()
 
-    def _wind_up(self, listener: socket.socket | None) -> None:
+    def _wind_up(self, listener: Listener) -> None:
         sd_notify("STOPPING=1")
         self.stop()
         for thread in self._threads:
             thread.join(timeout=30)  # a delivery that hangs is in doubt at the next start, and asked for then
-        if listener:
-            listener.close()
-            (self._agent.state.folder / "agent.sock").unlink(missing_ok=True)
+        listener.close()
         self._log.info("stopped")
 
     def _lane_names(self) -> list[str]:
@@ -190,29 +181,13 @@ class Service:
             if not lane.step():
                 self._bells[lane.target.name].wait(lane.wait())
 
-    def _listen(self) -> socket.socket | None:
-        """Commands that change the outbox nudge us here; a path too long for a socket costs only the nudge."""
-        path = self._agent.state.folder / "agent.sock"
-        path.unlink(missing_ok=True)
-        channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        try:
-            channel.bind(str(path))
-        except OSError:
-            channel.close()
-            return None
-        path.chmod(0o600)
-
-        def listen() -> None:
-            with suppress(OSError):
-                while not self._stopping.is_set():
-                    channel.recv(64)
-                    for lane in self._agent.lanes:
-                        lane.hurry()
-                    for bell in self._bells.values():
-                        bell.ring()
-
-        threading.Thread(target=listen, name="nudges", daemon=True).start()
-        return channel
+    def _hurry(self) -> None:
+        """Somebody changed the outbox, or knows that there is something to see."""
+        self._agent.watching.look_now()
+        for lane in self._agent.lanes:
+            lane.hurry()
+        for bell in self._bells.values():
+            bell.ring()
 
 
 # --- once -------------------------------------------------------------------------------------------------------------

@@ -198,6 +198,9 @@ def read(path: Path) -> tuple[Settings | None, list[Problem]]:
     except FileNotFoundError:
         todo = "name another with --config or MEDIAAGENT_CONFIG, or write one with `mediaagent init`"
         return None, [Problem(where=str(path), what="there is no such file", todo=todo)]
+    except PermissionError:
+        todo = "run this as the user that the agent runs as: sudo -u USER mediaagent …"
+        return None, [Problem(where=str(path), what="this user may not read it", todo=todo)]
     except (OSError, UnicodeDecodeError) as error:
         return None, [Problem(where=str(path), what=f"can't be read: {error}")]
     try:

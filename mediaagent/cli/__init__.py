@@ -23,7 +23,7 @@ from mediaagent.errors import ConfigError, MediaAgentError, NoRoom
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = ("run", "demo", "init", "check", "scan", "preview", "queue", "why", "config", "plugins")
+COMMANDS = ("run", "demo", "init", "check", "scan", "preview", "queue", "why", "nudge", "config", "plugins")
 
 _INTERRUPTED = 130
 
@@ -42,6 +42,13 @@ class _Commands(click.Group):
         command = import_module(f"mediaagent.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """All that each says in its first line; click would cut it off."""
+        found = {name: self.get_command(ctx, name) for name in COMMANDS}
+        rows = [(name, (command.help or "").partition("\n")[0]) for name, command in found.items() if command]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

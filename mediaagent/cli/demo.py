@@ -1,4 +1,4 @@
-"""`mediaagent demo`: a camera's visit, watched by a real agent."""
+"""`mediaagent demo`: a camera's visit and a telephone call, watched by a real agent."""
 
 from __future__ import annotations
 
@@ -26,15 +26,19 @@ type = "motion"
 path = "camera"
 event_gap = "2s"         # Motion's own default is 60 s; the demo is in a hurry
 
+[watch.phone]
+type = "voicemail"
+path = "voicemail"
+
 [upload.page]
 type = "page"
 path = "page"
-title = "The bird feeder"
+title = "At home"
 """
 _LONGEST = 28.0  # seconds for all of it
 
 
-@click.command("demo", help="Watch a drawn camera's visit become one post on a page; takes about 15 s.")
+@click.command("demo", help="Watch a bird's visit and a telephone call become posts on a page; takes about 15 s.")
 @click.option(
     "--folder", type=click.Path(path_type=Path), help="A new folder for it. [default: mediaagent-demo-… here]"
 )
@@ -45,42 +49,51 @@ def command(home: Home, folder: Path | None) -> int:
     home.log()
     place = _place(folder)
     (place / "agent.toml").write_text(_SETTINGS, encoding="utf-8")
-    output.say(f"The demo plays in {output.printable(place)}: a camera's folder, an agent's memory, and a page.")
+    what = "a camera's folder, a telephone's spool, an agent's memory, a page"
+    output.say(f"The demo plays in {output.printable(place)}: {what}.")
     with Stage(place, _LONGEST) as stage:
         stage.say("a real agent starts, as `mediaagent run` would")
         if not stage.wait_for("running"):
             return _failed(stage, "the agent did not start")
-        stage.say("the agent watches camera/; now a robin comes to the feeder, and Motion records it")
-        stage.tell_while(lambda: _play(place / "camera"))
-        stage.say("the robin is gone, and the camera is quiet")
-        stage.say_ignored()
-        if not stage.wait_for("delivered"):
-            return _failed(stage, "the visit was not posted in time")
-        stage.say_notes()
+        _perform(stage, place)
+        if not stage.wait_for("delivered", times=2):
+            return _failed(stage, "the visit and the call were not posted in time")
     return _judged(stage, place)
 
 
+def _perform(stage: Stage, place: Path) -> None:
+    from mediaagent.demo import draw_visit, leave_message
+
+    stage.say("the agent watches camera/ and voicemail/; now a robin comes to the feeder, and Motion records it")
+    stage.tell_while(lambda: draw_visit(place / "camera", started=datetime.now(UTC)))
+    stage.say("the robin is gone, and the camera is quiet")
+    stage.say_ignored("feeder", place / "camera")
+    stage.say("the telephone rings, and nobody is in: Asterisk records a message in tmp/, which the agent leaves alone")
+    stage.tell_while(lambda: leave_message(place / "voicemail", started=datetime.now(UTC)))
+    stage.say("the caller has hung up: Asterisk has moved the message to INBOX/, its text last")
+
+
 def _place(folder: Path | None) -> Path:
-    """The new folder, with the camera's inside."""
+    """The new folder, with the camera's and the telephone system's inside."""
     place = (folder or Path(f"mediaagent-demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}")).absolute()
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         raise click.UsageError(f"{output.printable(place)} is there already: name a new folder with --folder")
-    (place / "camera").mkdir(parents=True)
+    for name in ("camera", "voicemail"):
+        (place / name).mkdir(parents=True)
     return place
 
 
-def _play(camera: Path) -> None:
-    from mediaagent.demo import draw_visit
-
-    draw_visit(camera, started=datetime.now(UTC), pace=1.0)
-
-
 def _judged(stage: Stage, place: Path) -> int:
-    """0 only when exactly the expected post is on the page."""
+    """0 only when exactly the expected posts are on the page."""
     posts = stage.posts()
-    if len(posts) != 1 or len(posts[0].get("attachments", [])) != 1:
-        return _failed(stage, f"one post with one picture was expected, and the page has {len(posts)}")
-    output.say(f'\nOne visit, one post: "{output.printable(posts[0].get("title", ""))}". Open the page in a browser:')
+    files = sorted(file["mime_type"].partition("/")[0] for post in posts for file in post.get("attachments", []))
+    if len(posts) != 2 or files != ["audio", "image"]:
+        what = f"one post with a picture and one with sound were expected, and the page has {len(posts)} with {files}"
+        return _failed(stage, what)
+    output.say("\nOne visit and one call, a post for each:")
+    for post in posts:
+        output.say(f"  {output.printable(post.get('title', ''))}")
+    output.say("Open the page in a browser:")
     output.say(os.fspath(place / "page" / "index.html"))
     return 0
 

@@ -11,7 +11,7 @@ from mediaagent.options import Option, options_of, show_value
 from mediaagent.registry import find
 from mediaagent.settings import AgentSettings, SourceSettings
 
-__all__ = ["AGENT", "TARGETS", "example", "folder_source", "motion_source"]
+__all__ = ["AGENT", "TARGETS", "example", "folder_source", "motion_source", "voicemail_source"]
 
 _WIDTH = 100
 
@@ -73,6 +73,25 @@ def motion_source(
         '# existing = "post"              # post what lies there already, too',
         f"# timezone = {_SAMPLES['timezone']}",
     ]
+    return "\n".join([*lines, ""])
+
+
+def voicemail_source(name: str, path: str, mailboxes: Collection[tuple[str, str]] = (), *, comment: str = "") -> str:
+    """A `[watch.NAME]` of Asterisk's voicemail, with tables to fill for `mailboxes` ("1234@default", whose)."""
+    lines = [
+        f"[watch.{name}]" + (f"   # {comment}" if comment else ""),
+        'type = "voicemail"',
+        f"path = {show_value(path)}",
+        '# access = "members"              # who may see the posts; "private" unless you say otherwise',
+        '# caller_number = "mask"          # "show", "mask" or "hide"; default: shown in private posts, else masked',
+        '# copies = "per-mailbox"          # a message for several mailboxes: a post for each, not one for all',
+        '# enrich = ["transcode", {type = "speech", hang_ups = "discard"}]   # no post where nobody speaks',
+        '# existing = "post"               # post what lies there already, too',
+    ]
+    for number, (mailbox, whose) in enumerate(mailboxes):
+        lines += ["", f"# [watch.{name}.mailboxes.{show_value(mailbox)}]" + (f"   # {whose}" if whose else "")]
+        if not number:
+            lines += ['# title = "Mailbox {{ mailbox }}: {{ caller }}, {{ duration }}"', '# to = ["page"]']
     return "\n".join([*lines, ""])
 
 

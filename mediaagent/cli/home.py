@@ -61,7 +61,9 @@ class Home:
 
     def settings(self) -> Settings:
         """The settings, for commands that need only to know where things are: a mistaken template is no hindrance."""
-        read, _, problems = self.look()
+        from mediaagent import settings
+
+        read, problems = settings.read(self.path())
         if read is None or any(": agent" in problem.where or "[agent]" in problem.where for problem in problems):
             raise ConfigError(problems)
         return read

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -206,7 +207,7 @@ def retry(home: Home, events: tuple[int, ...], everything: bool, target: str, as
 
 def _obey(home: Home, act: Callable[[Owner], list[Done]], as_json: bool) -> int:
     """0: all done; 2: something could not be."""
-    from mediaagent import app, daemon
+    from mediaagent import app, nudges
 
     settings = home.settings()
     if not app.state_database(settings).exists():
@@ -216,7 +217,8 @@ def _obey(home: Home, act: Callable[[Owner], list[Done]], as_json: bool) -> int:
         done = act(owner)
     finally:
         owner.close()
-    daemon.nudge(settings.agent.state)
+    with suppress(PermissionError):  # the agent sees it in its next round
+        nudges.nudge(settings.agent.state)
     if as_json:
         output.say_json([{"id": x.id, "target": x.target, "done": x.ok, "what": x.what} for x in done])
     for each in [] if as_json else done:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
+import stat
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from mediaagent.app import Plan
     from mediaagent.journey.plan import Source
 
-__all__ = ["closed_to_us", "memory", "user"]
+__all__ = ["closed", "closed_to_us", "memory", "remedy", "user"]
 
 #: So many names below a watched folder are looked at; a camera's folder has less, and an archive needs not wait.
 _MOST = 50_000
@@ -29,6 +31,54 @@ def user() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         return f"uid {os.geteuid()}"
+
+
+def closed(path: Path, *, to_others: bool = False) -> list[Path]:
+    """The folders on the way to `path`, itself too, that this user can't enter or (itself) read, as far as can be seen.
+
+    With `to_others`: those that are closed to whoever is neither their owner nor of their group.
+    """
+    found = []
+    for folder in (*reversed(path.parents), path):
+        try:
+            mode = folder.stat().st_mode
+        except OSError:  # not there, or behind a closed one
+            break
+        if not stat.S_ISDIR(mode):
+            break
+        read = folder == path
+        if to_others:
+            needed = stat.S_IXOTH | (stat.S_IROTH if read else 0)
+            may = mode & needed == needed
+        else:
+            may = os.access(folder, os.X_OK | (os.R_OK if read else 0))
+        if not may:
+            found.append(folder)
+    return found
+
+
+def remedy(path: Path, shut: list[Path], who: str) -> list[str]:
+    """Command lines, each of which lets `who` read all below `path`: by the group that may, or by an ACL."""
+    own = [folder for folder in shut if folder.stat().st_uid == os.geteuid() != 0]
+    if own:
+        return [f"chmod u+rx {' '.join(map(printable, own))}"]
+    enter = [f"setfacl -m u:{who}:x {printable(folder)}" for folder in shut if folder != path]
+    lines = [" && ".join([*enter, f"setfacl -R -m u:{who}:rX,d:u:{who}:rX {printable(path)}"])]
+    groups = {_group(folder) for folder in shut}
+    if len(groups) == 1 and (group := groups.pop()):
+        lines.insert(0, f"usermod -aG {group} {who}   (under systemd: SupplementaryGroups={group})")
+    return lines
+
+
+def _group(folder: Path) -> str:
+    """The group that may read and enter a folder; "" when none may, or only root's."""
+    found = folder.stat()
+    if found.st_gid == 0 or found.st_mode & 0o050 != 0o050:
+        return ""
+    try:
+        return grp.getgrgid(found.st_gid).gr_name
+    except KeyError:
+        return ""
 
 
 def closed_to_us(made: Plan) -> Iterator[Problem]:

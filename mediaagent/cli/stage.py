@@ -29,8 +29,8 @@ class Stage:
         self._started = time.monotonic()
         self._deadline = self._started + seconds
         self._heard: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._counts: Counter[str] = Counter()
-        self._event = 0
+        self._seen: Counter[str] = Counter()
+        self._names: dict[str, set[str]] = {}  # role -> files of the camera
 
     def __enter__(self) -> Stage:
         config = str(self._place / "agent.toml")
@@ -63,18 +63,17 @@ class Stage:
 
     # --- what happens -------------------------------------------------------------------------------------------------
 
-    def wait_for(self, event: str) -> bool:
-        """Tells what the agent does until it logs `event`. Returns False when it ends, or time is over."""
-        while True:
+    def wait_for(self, event: str, times: int = 1) -> bool:
+        """Tells what the agent does until it has logged `event` so often; False when it ends first, or time is over."""
+        while self._seen[event] < times:
             try:
                 line = self._heard.get(timeout=max(self._deadline - time.monotonic(), 0.0))
             except queue.Empty:
                 return False
             if line is None:
                 return False
-            self.log.append(line)
-            if self._tell(line) == event:
-                return True
+            self._tell(line)
+        return True
 
     def tell_while(self, play: Callable[[], None]) -> None:
         """Tells what the agent does while something is played to it."""
@@ -88,67 +87,73 @@ class Stage:
                 if line is None:  # the agent ended; whoever waits for it next is told
                     self._heard.put(None)
                     break
-                self.log.append(line)
                 self._tell(line)
             playing.result()
 
-    def _tell(self, line: str) -> str:
+    def _tell(self, line: str) -> None:
+        self.log.append(line)
         try:
             said = json.loads(line)
         except ValueError:
-            return ""
+            return
         event = str(said.get("event", ""))
+        self._seen[event] += 1
         if event == "secured":
-            self._count(said)
+            self._tell_secured(said)
         elif event in _WORDS:
-            self._event = said.get("id", self._event)
             self.say(_WORDS[event].format(**said))
         elif said.get("level") in ("warning", "error"):
             self.say(f"{event}: {said.get('reason') or said.get('detail', '')}")
-        if event.startswith("event "):
-            self._tell_group()
-        return event
+        if event == "prepared":
+            self._tell_notes(int(said["id"]))
+        if event == "event new" and said.get("source") == "feeder":
+            self._tell_visit()
 
-    def _count(self, said: dict[str, Any]) -> None:
-        role = str(said["role"])
-        self._counts[role] += 1
-        if self._counts[role] == 1:
+    def _tell_secured(self, said: dict[str, Any]) -> None:
+        role, name = str(said["role"]), str(said["name"])
+        if said["source"] != "feeder":
+            self.say(f"the message, {name}, is whole, with text and sound: the agent takes a copy of both")
+            return
+        names = self._names.setdefault(role, set())
+        if not names:
             how = "is whole: the agent takes a copy" if role == "picture" else "is noted"
-            self.say(f"the first {role}, {said['name']}, {how}")
+            self.say(f"the first {role}, {name}, {how}")
+        names.add(name)
 
-    def _tell_group(self) -> None:
-        parts = " and ".join(f"{n} {role}{'s' if n != 1 else ''}" for role, n in sorted(self._counts.items()))
+    def _tell_visit(self) -> None:
+        counts = sorted((role, len(names)) for role, names in self._names.items())
+        parts = " and ".join(f"{count} {role}{'s' if count != 1 else ''}" for role, count in counts)
         self.say(f"nothing more came: {parts} are one visit")
+
+    def _tell_notes(self, event: int) -> None:
+        """What was done to the files, and why."""
+        from mediaagent import app, settings
+
+        memory = app.open_queue(settings.load(self._place / "agent.toml"))
+        try:
+            for note in memory.notes(event):
+                self.say(f"  {note}")
+        finally:
+            memory.close()
 
     def say(self, text: str) -> None:
         output.say(f"{time.monotonic() - self._started:5.1f} s  {output.printable(text)}")
 
     # --- what can be asked --------------------------------------------------------------------------------------------
 
-    def say_ignored(self) -> None:
-        """What lies in the camera's folder and is not for posting, and why."""
+    def say_ignored(self, source: str, folder: Path) -> None:
+        """What lies in a source's folder and is not for posting, and why."""
         from mediaagent import app, settings
         from mediaagent.cli.looking import made_up
         from mediaagent.model import Ignored
 
         made, _ = app.plan(settings.load(self._place / "agent.toml"))
-        for path in sorted((self._place / "camera").iterdir()):
-            claim = made.sources["feeder"].watcher.claim(made_up(path))
+        for path in sorted(folder.iterdir()):
+            claim = made.sources[source].watcher.claim(made_up(path))
             if path.is_symlink():
                 self.say(f"ignored: {path.name}: a link, and links are never followed")
             elif isinstance(claim, Ignored):
                 self.say(f"ignored: {path.name}: {claim.reason}")
-
-    def say_notes(self) -> None:
-        """Which picture was chosen, and by what."""
-        from mediaagent import app, settings
-
-        memory = app.open_queue(settings.load(self._place / "agent.toml"))
-        try:
-            for note in memory.notes(self._event):
-                self.say(note)
-        finally:
-            memory.close()
 
     def posts(self) -> list[dict[str, Any]]:
         """What is on the page, by its feed."""

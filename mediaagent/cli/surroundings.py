@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mediaagent.cli import rights
 from mediaagent.cli.rights import user
 from mediaagent.errors import StateError
 from mediaagent.model import Problem, printable
@@ -39,7 +40,15 @@ def folders(made: Plan) -> Iterator[Problem]:
 
 def _folder(where: str, root: Path) -> Iterator[Problem]:
     shown = printable(root)
-    if not os.path.lexists(root):
+    shut = rights.closed(root)
+    if shut:
+        yield Problem(
+            where=where,
+            what=f"{shown} can't be read by this user ({user()})"
+            + (f": {printable(shut[0])} is closed" if shut[0] != root else ""),
+            todo=f"give the right: {', or: '.join(rights.remedy(root, shut, user()))}",
+        )
+    elif not os.path.lexists(root):
         yield Problem(
             where=where,
             what=f"there is no folder {shown}",
@@ -49,17 +58,10 @@ def _folder(where: str, root: Path) -> Iterator[Problem]:
         yield Problem(where=where, what=f"{shown} is a link to nothing", todo="correct the link, or `path`")
     elif not root.is_dir():
         yield Problem(where=where, what=f"{shown} is no folder", todo="name the folder that holds the files")
-    elif not os.access(root, os.R_OK | os.X_OK):
-        yield Problem(
-            where=where,
-            what=f"{shown} can't be read by this user ({user()})",
-            todo="give the agent's user the right: a group of the producer's, or setfacl -m u:USER:rx",
-        )
-    else:
-        if root.is_symlink():
-            what = f"{shown} is a symbolic link to {printable(root.resolve())}"
-            todo = "it is followed, since you named it; links inside it never are"
-            yield Problem(where=where, what=what, todo=todo, severity="warning")
+    elif root.is_symlink():
+        what = f"{shown} is a symbolic link to {printable(root.resolve())}"
+        todo = "it is followed, since you named it; links inside it never are"
+        yield Problem(where=where, what=what, todo=todo, severity="warning")
 
 
 def watch_limits(made: Plan) -> Iterator[Problem]:

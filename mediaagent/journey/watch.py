@@ -57,6 +57,8 @@ class Watching:
     _rest_until: dict[str, float] = field(default_factory=dict)  # source -> steady time
     _troubled: dict[Path, set[str]] = field(default_factory=dict)  # root -> where its last walk met trouble
     _walk_at: float = 0.0
+    _walk_soonest: float = 0.0  # however often somebody asks
+    _asked: bool = False
     _first: bool = True
 
     def start(self) -> None:
@@ -86,10 +88,14 @@ class Watching:
         self._hints.put(hint)
         self.wake()
 
+    def look_now(self) -> None:
+        """Lets the next round walk, from any thread; walks that are asked for are no dearer than others."""
+        self._asked = True
+
     def round(self) -> tuple[Counter[str], float]:
         """Does everything that is due. Returns what became of sightings, and the seconds until the next round."""
         self._follow_hints()
-        if self.clock.steady() >= self._walk_at:
+        if self.clock.steady() >= self._next_walk():
             self._walk_all()
         done: Counter[str] = Counter()
         if self.intake:
@@ -140,7 +146,7 @@ class Watching:
 
     def _until_next(self) -> float:
         looks = (securing.next_look() for securing in self.chapters.values())
-        due = [self._walk_at, *self._gather_at.values(), *(look for look in looks if look is not None)]
+        due = [self._next_walk(), *self._gather_at.values(), *(look for look in looks if look is not None)]
         wait = min(due) - self.clock.steady()
         return max(wait, 0.0) if self._hints.empty() else 0.0
 
@@ -202,14 +208,19 @@ class Watching:
 
     # --- walks --------------------------------------------------------------------------------------------------------
 
+    def _next_walk(self) -> float:
+        return min(self._walk_at, self._walk_soonest) if self._asked else self._walk_at
+
     def _walk_all(self) -> None:
         started = self.clock.steady()
+        self._asked = False
         for securing in self.chapters.values():
             with securing.known.sweep():
                 for root in securing.source.watcher.roots:
                     self._walk_root(securing, root)
         took = timedelta(seconds=self.clock.steady() - started)
         self._walk_at = self.clock.steady() + walk_every(self.rescan, took).total_seconds()
+        self._walk_soonest = self.clock.steady() + walk_every(timedelta(0), took).total_seconds()
 
     def _walk_root(self, securing: Securing, root: Path) -> None:
         source = securing.source

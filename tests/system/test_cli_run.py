@@ -17,6 +17,8 @@ import cv2
 import numpy
 import pytest
 
+from tests.unit.sounds import samples
+
 ROOT = Path(__file__).parent.parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 SETTINGS = """\
@@ -161,6 +163,22 @@ def test_the_owners_word_reaches_the_running_agent_at_once(folder: Path) -> None
         end(agent)
 
 
+def test_a_nudged_agent_looks_without_waiting_for_its_next_round(folder: Path) -> None:
+    """As Asterisk's externnotify calls it, where hints don't come: a spool on another machine's disk."""
+    (folder / "agent.toml").write_text(SETTINGS.replace("200ms", "1h", 1).replace("200ms", "0s"))
+    agent = start(folder)
+    try:
+        picture(folder / "pictures" / "robin.jpg")
+        time.sleep(1)
+        assert posts(folder) == []
+        told = call(folder, "nudge", "default", "1234", "2", "6", "0")
+        assert (told.returncode, told.stdout, told.stderr) == (0, "the agent looks now\n", "")
+        assert len(until(lambda: posts(folder))) == 1
+    finally:
+        end(agent)
+    assert call(folder, "nudge", "default", "1234", "2", "6", "0").returncode == 1
+
+
 def until(look: Callable[[], list[Any]]) -> list[Any]:
     """What is found, as soon as there is something."""
     deadline = time.monotonic() + 30
@@ -177,7 +195,7 @@ def test_a_state_folder_that_cannot_be_made_is_one_line(folder: Path) -> None:
     assert call(folder, "check").returncode == 2
 
 
-def test_the_demo_ends_by_itself_with_one_post_on_its_page(tmp_path: Path) -> None:
+def test_the_demo_ends_by_itself_with_a_picture_and_a_voicemail_on_its_page(tmp_path: Path) -> None:
     started = time.monotonic()
     result = subprocess.run(
         [sys.executable, "-m", "mediaagent", "demo"],
@@ -195,10 +213,18 @@ def test_the_demo_ends_by_itself_with_one_post_on_its_page(tmp_path: Path) -> No
     assert index.name == "index.html"
     assert index.parent.parent.parent == tmp_path
     feed = json.loads((index.parent / "feed.json").read_text())
-    assert len(feed["items"]) == 1
-    assert len(feed["items"][0]["attachments"]) == 1
+    call, visit = feed["items"]
+    (sound,), (shot,) = call["attachments"], visit["attachments"]
+    assert (sound["mime_type"], shot["mime_type"]) == ("audio/mpeg", "image/jpeg")
+    assert call["title"] == "Voicemail from Alice Example, 0:05"
+    assert call["_mediaagent"]["access"] == "private"
+    assert 4.5 < len(samples(index.parent / sound["url"])) / 16_000 < 5.6
     for said in (
         "is whole",
+        "tmp/, which the agent leaves alone",
+        "msg0000.wav, is whole, with text and sound",
+        "1 movie and 16 pictures",
+        "transcode: msg0000.mp3",
         "ignored: lastsnap.jpg",
         "-snapshot.jpg",
         "one visit",

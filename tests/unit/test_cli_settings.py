@@ -105,14 +105,6 @@ def test_init_never_overwrites_unless_forced(tmp_path: Path, motion: Path) -> No
     assert "front-door" in (tmp_path / "agent.toml").read_text()
 
 
-def test_without_motion_the_example_watches_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mediaagent.cli.motion_conf.find", lambda: [])
-    answer = Place(tmp_path).call("init")
-    assert answer.code == 0
-    assert "no configuration of Motion was found" in answer.out
-    assert app.plan(load(tmp_path / "agent.toml"))[1] == []
-
-
 def test_motions_and_motioneyes_files_are_found_in_their_places(tmp_path: Path) -> None:
     main = write(tmp_path / "etc/motion/motion.conf", "target_dir /a\n")
     eye = write(tmp_path / "etc/motioneye/camera-1.conf", "target_dir /b\n")

@@ -20,6 +20,7 @@ from mediaagent.journey.prepare import Preparing
 from mediaagent.journey.secure import Securing
 from mediaagent.journey.watch import Watching
 from mediaagent.lookout.marks import Marks
+from mediaagent.memory import agent_process, drop_folder, open_queue, state_database
 from mediaagent.model import Defaults, Problem, Route, SeenFile, Verdict, printable
 from mediaagent.options import Secret, build, did_you_mean, options_of, to_table
 from mediaagent.ports import Lookout, ReadsContent, RoutesEvents, SelfChecks
@@ -29,8 +30,6 @@ from mediaagent.store import proof
 from mediaagent.store.drop import DropFolder
 from mediaagent.store.housekeeping import Housekeeping
 from mediaagent.store.owner import Owner
-from mediaagent.store.queue import Queue
-from mediaagent.store.reading import running
 from mediaagent.store.state import StateFolder
 
 __all__ = [
@@ -308,7 +307,8 @@ class Agent:
         """Takes up what an earlier run left behind, and begins to watch."""
         self.state.clear_troubles()
         self.housekeeping.sweep()
-        targets = {source.name: source.targets for source in self.watching.sources}
+        sources = (*self.plan.sources.values(), *self.watching.sources)
+        targets = {source.name: source.targets for source in sources}
         self.state.outbox.address_rebuilt(targets)
         self.state.deliveries.retire(list(self.plan.uploaders))
         for source, count in self.state.outbox.open_parts().items():
@@ -381,11 +381,6 @@ def make_agent(settings: Settings, log: Any = None, watch: Mapping[str, Source] 
     return Agent(made, state, lookout, reading, workbench, watching, preparing, lanes, housekeeping, clock)
 
 
-def drop_folder(settings: Settings) -> Path:
-    """Where other programs hand over posts."""
-    return settings.agent.drop or settings.agent.state / "drop"
-
-
 def _intake(settings: Settings, state: StateFolder, targets: tuple[str, ...], log: Any) -> Intake:
     folder = drop_folder(settings)
     if settings.agent.drop is None:
@@ -396,24 +391,9 @@ def _intake(settings: Settings, state: StateFolder, targets: tuple[str, ...], lo
     return Intake(source, drop, log, state.trouble)
 
 
-def state_database(settings: Settings) -> Path:
-    """The file that the commands open beside a running agent."""
-    return settings.agent.state / "outbox.db"
-
-
-def open_queue(settings: Settings) -> Queue:
-    """The outbox, to be read. Raises StateError."""
-    return Queue(state_database(settings))
-
-
 def open_owner(settings: Settings) -> Owner:
     """The outbox, for its owner's commands. Raises StateError."""
     return Owner(state_database(settings))
-
-
-def agent_process(settings: Settings) -> int | None:
-    """The process that runs on these settings' state folder, if any."""
-    return running(settings.agent.state)
 
 
 def prove(root: Path, file: SeenFile) -> Verdict:

@@ -19,8 +19,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
-import shutil
 import stat
 import time
 from collections.abc import Iterable
@@ -28,11 +26,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
-__all__ = ["ACCESS", "KINDS", "LONGEST", "MAKING", "WORDS", "Handed", "hand_over", "parse"]
+__all__ = ["ACCESS", "KINDS", "LONGEST", "MAKING", "REFUSED", "SOURCE", "WORDS", "Handed", "hand_over", "parse"]
+
+#: The name under which posts that were handed over stand in the queue. No [watch.NAME] can have it.
+SOURCE = "post:"
 
 KINDS = ("status", "entry", "photo", "audio", "video", "file")
 ACCESS = ("", "public", "members", "private")
-WORDS, MAKING = "post.json", ".making-"
+#: What a bundle in the making is called before its name, and what one that can't be used.
+MAKING, REFUSED = ".making-", ".refused-"
+WORDS = "post.json"
 #: Bytes of post.json that are read at the most.
 LONGEST = 64 << 20
 _VERSION = 1
@@ -63,23 +66,26 @@ def hand_over(drop: Path, post: Handed, files: Iterable[Path | IO[bytes]]) -> st
     """Puts a bundle into the folder; it is on disk when this returns. The bundle's name. Raises OSError.
 
     `files` go with `post.files`; a path is opened as whoever calls may open it."""
-    name = f"{time.time_ns():020d}-{secrets.token_hex(8)}"
+    name = f"{time.time_ns():020d}-{os.urandom(8).hex()}"
     making = drop / f"{MAKING}{name}"
     # Others' hooks write here: the group (the agent's, where the folder is set-gid) has to read and remove it.
     making.mkdir(mode=0o770)
+    # What root hands over belongs to whoever the folder belongs to, or its agent could not read it.
+    owner = drop.stat() if os.geteuid() == 0 else None
     try:
         with contextlib.suppress(PermissionError):
             making.chmod(stat.S_IMODE(making.stat().st_mode) | 0o070)
         for number, file in enumerate(files, 1):
-            _write(making / f"{number:04d}", file)
+            _write(making / f"{number:04d}", file, owner)
         _write(
             making / WORDS,
             json.dumps({"version": _VERSION, **asdict(post)}, ensure_ascii=False).encode(errors="replace"),
+            owner,
         )
-        _flush(making)
+        _flush(making, owner)
         making.rename(drop / name)
     except BaseException:
-        shutil.rmtree(making, ignore_errors=True)
+        _remove(making)
         raise
     try:
         _flush(drop)
@@ -116,25 +122,42 @@ def parse(data: bytes) -> Handed:
     return post
 
 
-def _write(path: Path, source: Path | IO[bytes] | bytes) -> None:
+def _write(path: Path, source: Path | IO[bytes] | bytes, owner: os.stat_result | None) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
     with open(descriptor, "wb") as target:
         if isinstance(source, bytes):
             target.write(source)
         elif isinstance(source, Path):
             with source.open("rb") as stream:
-                shutil.copyfileobj(stream, target, _CHUNK)
+                _copy(stream, target)
         else:
-            shutil.copyfileobj(source, target, _CHUNK)
+            _copy(source, target)
         target.flush()
         with contextlib.suppress(PermissionError):
             os.fchmod(target.fileno(), 0o640)
+        if owner is not None:
+            os.fchown(target.fileno(), owner.st_uid, owner.st_gid)
         os.fsync(target.fileno())
 
 
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _copy(source: IO[bytes], target: IO[bytes]) -> None:
+    while chunk := source.read(_CHUNK):
+        target.write(chunk)
+
+
+def _remove(making: Path) -> None:
+    with contextlib.suppress(OSError):  # what stays, the agent removes
+        for file in making.iterdir():
+            file.unlink()
+        making.rmdir()
+
+
+def _flush(folder: Path, owner: os.stat_result | None = None) -> None:
+    follow = 0 if owner is None else os.O_NOFOLLOW  # the drop folder itself may be a link
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | follow)
     try:
+        if owner is not None:
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -5,7 +5,6 @@ What a table holds beside the common keys is left as it is: it is the plug-in's 
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from zoneinfo import ZoneInfo
 from mediaagent.errors import ConfigError
 from mediaagent.model import Problem
 from mediaagent.options import ByteSize, build, did_you_mean, option, plugin, show_value, without_dots
+from mediaagent.places import state_folder
 
 __all__ = [
     "AgentSettings",
@@ -28,16 +28,7 @@ __all__ = [
     "TargetSettings",
     "load",
     "read",
-    "state_folder",
 ]
-
-
-def state_folder() -> Path:
-    """Where the agent keeps its memory when the settings don't say: systemd's folder, else the user's."""
-    if "STATE_DIRECTORY" in os.environ:
-        return Path(os.environ["STATE_DIRECTORY"].partition(":")[0])
-    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(home).expanduser() / "mediaagent"
 
 
 @plugin
@@ -248,8 +239,9 @@ def _interpret(path: Path, document: dict[str, Any], lines: Lines) -> tuple[Sett
             if target not in written:
                 todo = did_you_mean(target, written) if written else "there is no [upload.…] at all: leave `to` out"
                 problems.append(Problem(where=f"watch.{name}.to", what=f"there is no [upload.{target}]", todo=todo))
-    if not document.get("watch"):
-        todo = "add one: [watch.garden] with type and path; `mediaagent init` writes an example"
+    if not document.get("watch") and (agent is None or agent.drop is None):
+        todo = "add one: [watch.garden] with type and path; `mediaagent init` writes an example. An agent that only "
+        todo += "takes what `mediaagent post` hands over has `drop` in [agent]"
         problems.append(Problem(where="", what="nothing is watched: there is no [watch.NAME]", todo=todo))
     return Settings(path, agent or AgentSettings(), sources, targets, lines), problems
 

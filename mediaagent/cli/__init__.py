@@ -23,7 +23,20 @@ from mediaagent.errors import ConfigError, MediaAgentError, NoRoom
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = ("run", "demo", "init", "check", "scan", "preview", "queue", "why", "nudge", "config", "plugins")
+COMMANDS = (
+    "run",
+    "post",
+    "demo",
+    "init",
+    "check",
+    "scan",
+    "preview",
+    "queue",
+    "why",
+    "nudge",
+    "config",
+    "plugins",
+)
 
 _INTERRUPTED = 130
 

@@ -1,26 +1,27 @@
-"""What commands write: lines, tables, JSON, problems; fit for any terminal and any file name."""
+"""What commands write: lines, tables, JSON, problems; fit for any terminal and any file name.
+
+Every command imports this, also those that have to be quick; so it imports the rest where it is used.
+"""
 
 from __future__ import annotations
 
-import json
 import os
-import platform
-import shutil
 import sys
-import threading
 import time
-import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import mediaagent
-from mediaagent.model import Problem, printable
-from mediaagent.options import convert
+
+if TYPE_CHECKING:
+    import threading
+
+    from mediaagent.model import Problem
 
 __all__ = [
     "ago",
@@ -37,6 +38,13 @@ __all__ = [
     "tell",
     "when",
 ]
+
+
+def printable(name: object) -> str:
+    """A file name fit for a terminal, a log and JSON."""
+    from mediaagent import model
+
+    return model.printable(name)
 
 
 def say(text: str = "") -> None:
@@ -58,6 +66,8 @@ def hush() -> None:
 
 def say_json(document: Any) -> None:
     """One JSON document, in ASCII: no terminal can spoil it."""
+    import json
+
     say(json.dumps(document, indent=2, default=_plain))
 
 
@@ -94,6 +104,9 @@ def show_problems(problems: Iterable[Problem]) -> None:
 
 def show_bug(error: BaseException, command: str) -> int:
     """A report that is ready to paste; settings and keys are not in it."""
+    import platform
+    import traceback
+
     tell("This is a mistake in mediaagent, and not yours. Please report it with the lines below.\n")
     tell(f"mediaagent {mediaagent.__version__}, Python {platform.python_version()}, {platform.platform()}")
     tell(f"command: {printable(command)}\n")
@@ -103,6 +116,8 @@ def show_bug(error: BaseException, command: str) -> int:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None = None) -> Iterator[str]:
     """Lines of a table; where it is too wide, the last column is cut, on a terminal only."""
+    import shutil
+
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [list(head), *cells]) for column in range(len(head))]
     limit = width or (shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000)
@@ -117,6 +132,8 @@ def progress(what: str) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
+    import threading
+
     ended = threading.Event()
     thread = threading.Thread(target=_count, args=(what, ended), daemon=True)
     thread.start()
@@ -140,6 +157,8 @@ def _count(what: str, ended: threading.Event) -> None:
 
 def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
     """A click callback: "30s" as a timedelta."""
+    from mediaagent.options import convert
+
     try:
         return None if value is None else convert(value, timedelta, Path())
     except ValueError as error:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mediaagent.cli import output, stories
-from mediaagent.cli.home import Home, places
+from mediaagent.cli.home import Home
 from mediaagent.errors import ConfigError, Discarded, Unsecured
 from mediaagent.model import Claim, Event, Part, Post, Problem, Route, SeenFile, Sighting
 from mediaagent.options import did_you_mean
@@ -53,7 +53,7 @@ def command(home: Home, files: tuple[Path, ...], source: str, out: Path | None, 
 
 def _source(home: Home, name: str) -> Source:
     """The source by its name, the first one, or the built-in defaults where there are no settings at all."""
-    if home.config is None and not name and not any(path.exists() for path in places()):
+    if not name and home.find() is None:
         return _built_in()
     sources = home.plan().sources
     if name and name not in sources:

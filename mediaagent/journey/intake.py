@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from mediaagent.errors import Gone, Refused, Unsecured
+from mediaagent.handover import SOURCE
 from mediaagent.journey.plan import Log, Source
 from mediaagent.model import Claim, Defaults, Ignored, Part, Route, SeenFile, Sighting
 from mediaagent.ports import Drop
 
-__all__ = ["SOURCE", "Handed", "Intake", "source_of"]
+__all__ = ["Handed", "Intake", "source_of"]
 
-#: The name under which posts that were handed over stand in the queue. No [watch.NAME] can have it.
-SOURCE = "post:"
 _FORMS: Mapping[str, Literal["status", "entry", "photo", "audio", "video"]] = {
     "status": "status",
     "entry": "entry",

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mediaagent.errors import Gone, Refused
-from mediaagent.handover import LONGEST, MAKING, WORDS, Handed, parse
+from mediaagent.handover import LONGEST, MAKING, REFUSED, WORDS, Handed, parse
 from mediaagent.model import Claim, Part, SeenFile, printable
 from mediaagent.store.ledger import SqliteLedger
 from mediaagent.store.safely import open_below
@@ -19,8 +19,8 @@ from mediaagent.store.spool import DiskSpool
 
 __all__ = ["DropFolder"]
 
-#: Bundles that can't be used are set aside under this name; and one in the making is left-over after so many seconds.
-_REFUSED, _ABANDONED = ".refused-", 86_400.0
+#: A bundle in the making is left-over after so many seconds.
+_ABANDONED = 86_400.0
 _MOST_FILES = 1000
 
 
@@ -70,7 +70,7 @@ class DropFolder:
 
     def refuse(self, name: str) -> Path:
         """Sets aside what can't be used."""
-        aside = self.folder / f"{_REFUSED}{name}"
+        aside = self.folder / f"{REFUSED}{name}"
         (self.folder / name).rename(aside)
         return aside
 

@@ -3,72 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
 from mediaagent.cli.home import Home
-from mediaagent.handover import ACCESS
 
 __all__ = ["command"]
 
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
 
-
-@click.group("post", help="Post a text, pictures, sound, files or a test run: now, or as soon as it can be.")
+@click.group("post", help="Post a text, pictures, sound, films or files: now, or as soon as it can be.")
 def command() -> None:
     pass
 
 
-def _options(function: Callable[..., Any]) -> Callable[..., Any]:
-    for decorate in reversed(
-        [
-            click.option("-m", "--message", help="The text."),
-            click.option(
-                "--file",
-                "text_file",
-                type=click.Path(path_type=Path, allow_dash=True),
-                help="A file with the text; - reads standard input.",
-            ),
-            click.option("--title", help="The title."),
-            click.option("--tag", "tags", multiple=True, help="A tag, without #. May be given more than once."),
-            click.option("--access", type=click.Choice([each for each in ACCESS if each]), help="Who may see it."),
-            click.option("--created", metavar="TIME", help="When it happened, ISO 8601. [default: now]"),
-            click.option(
-                "--syndicate", multiple=True, metavar="SERVICE::NAME", help="An account that the site passes it on to."
-            ),
-            click.option("--reply-to", multiple=True, metavar="URL", help="What it answers."),
-            click.option("--to", multiple=True, metavar="TARGET", help="Only to this [upload.TARGET]. [default: all]"),
-            click.option("--once", "token", metavar="TOKEN", help="The same token again posts nothing."),
-            click.option(
-                "--state-key", metavar="KEY", help="What it tells the state of: a later word on it changes the post."
-            ),
-            click.option(
-                "--wait/--queue",
-                "wait",
-                default=None,
-                help="Deliver now, or only take charge. [default: --wait on a terminal]",
-            ),
-            click.option(
-                "--patience", metavar="DURATION", default="60s", show_default=True, help="With --wait: how long."
-            ),
-            click.option(
-                "--drop",
-                type=click.Path(path_type=Path),
-                envvar="MEDIAAGENT_DROP",
-                help="The drop folder. [default: the settings']",
-            ),
-            click.option("--json", "as_json", is_flag=True, help="What became of it, as JSON."),
-            click.option("--dry-run", is_flag=True, help="Show what would be posted, and do nothing."),
-        ]
-    ):
-        function = decorate(function)
-    return function
+_OPTIONS = (
+    click.option("-m", "--message", metavar="TEXT", help="The text, whatever it begins with."),
+    click.option("--file", "text_file", metavar="PATH", help="A file with the text; - reads standard input."),
+    click.option("--title", help="The title."),
+    click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag, without #. May be given several times."),
+    click.option("--access", metavar="WHO", help="Who may see it: public, members or private. [default: public]"),
+    click.option("--created", metavar="TIME", help="When it happened, ISO 8601. [default: now]"),
+    click.option(
+        "--syndicate",
+        multiple=True,
+        metavar="SERVICE::NAME",
+        help="An account elsewhere that the site passes it on to; see `mediaagent known syndication`.",
+    ),
+    click.option("--reply-to", multiple=True, metavar="URL", help="What it answers."),
+    click.option("--to", multiple=True, metavar="TARGET", help="Only to this target. [default: all of them]"),
+    click.option("--once", "once", metavar="TOKEN", help="The same token again posts nothing."),
+    click.option(
+        "--state-key",
+        metavar="KEY",
+        default="",
+        help="What it tells the state of; a later word on that, within a day, changes the post.",
+    ),
+    click.option(
+        "--wait/--queue",
+        "wait",
+        default=None,
+        help="Deliver now, or only take charge of it. [default: --wait on a terminal]",
+    ),
+    click.option("--patience", metavar="DURATION", help="With --wait: how long to wait. [default: 60s]"),
+    click.option("--site", metavar="URL", help="A Known site, where it stands in no settings."),
+    click.option("--user", metavar="NAME", help="With --site: the user to post as."),
+    click.option(
+        "--key",
+        metavar="REFERENCE",
+        help="With --site: where the key is, file:PATH or env:NAME. "
+        "[default: MEDIAAGENT_KEY, else what `mediaagent login` stored]",
+    ),
+    click.option("--insecure", is_flag=True, help="With --site: allow http:// to another machine."),
+    click.option("--drop", metavar="FOLDER", envvar="MEDIAAGENT_DROP", help="The drop folder. [default: the agent's]"),
+    click.option("--json", "as_json", is_flag=True, help="What became of it, as JSON."),
+    click.option("--dry-run", is_flag=True, help="Show what would be posted and where, and do nothing."),
+)
 
 
-def _kind(kind: str, files: str = "", many: bool = False) -> Callable[[Callable[..., Any]], click.Command]:
-    def make(function: Callable[..., Any]) -> click.Command:
+def _kind(kind: str, files: str = "", many: bool = False) -> Callable[[Callable[[], None]], click.Command]:
+    def make(function: Callable[[], None]) -> click.Command:
         @click.pass_obj
         def run(home: Home, /, **options: Any) -> int:
             from mediaagent.cli.post import handing
@@ -76,12 +70,13 @@ def _kind(kind: str, files: str = "", many: bool = False) -> Callable[[Callable[
             named = options.pop("files", ())
             return handing.post(home, kind, named if isinstance(named, tuple) else (named,), **options)
 
-        run.__doc__ = function.__doc__
-        decorated: Callable[..., Any] = _options(run)
+        decorated: Callable[..., Any] = run
+        for option in reversed(_OPTIONS):
+            decorated = option(decorated)
         if files:
-            decorated = click.argument("files", metavar=files, type=_FILE, nargs=-1 if many else 1, required=True)(
-                decorated
-            )
+            # What is wrong with them is told with all other mistakes, so click does not look at them.
+            nargs = -1 if many else 1
+            decorated = click.argument("files", metavar=files, nargs=nargs, required=True)(decorated)
         return command.command(kind, help=function.__doc__)(decorated)
 
     return make
@@ -99,17 +94,17 @@ def entry() -> None:
 
 @_kind("photo", "FILE...", many=True)
 def photo() -> None:
-    """One or several pictures with a text."""
+    """One or several pictures, with a text if there is one."""
 
 
 @_kind("audio", "FILE")
 def audio() -> None:
-    """A sound with a text."""
+    """A sound, with a text if there is one."""
 
 
 @_kind("video", "FILE")
 def video() -> None:
-    """A film with a text."""
+    """A film, with a text if there is one."""
 
 
 @_kind("file", "FILE...", many=True)

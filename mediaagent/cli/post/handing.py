@@ -1,64 +1,100 @@
-"""Takes charge of a post: a bundle in the drop folder, and a nudge to the agent."""
+"""From a command line to a post that was handed over.
+
+With --queue that is all, and it has to be quick: what only --wait needs is imported there.
+"""
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import click
+from typing import Any
 
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
-from mediaagent.cli.post import words
-from mediaagent.handover import Handed, hand_over
-
-if TYPE_CHECKING:
-    from mediaagent.settings import Settings
+from mediaagent.cli.post import charge, words
+from mediaagent.cli.post import place as places
+from mediaagent.cli.post.place import Place
+from mediaagent.handover import Handed
 
 __all__ = ["post"]
-
-#: Where Debian's package has it; for hooks of users who may not read the settings.
-_SYSTEM = Path("/var/spool/mediaagent/drop")
 
 
 def post(
     home: Home,
     kind: str,
-    files: Sequence[Path],
+    files: Sequence[str],
     *,
     wait: bool | None,
-    patience: str,
-    drop: Path | None,
+    patience: str | None,
+    site: str | None,
+    user: str | None,
+    key: str | None,
+    insecure: bool,
+    drop: str | None,
     as_json: bool,
     dry_run: bool,
     **said: Any,
 ) -> int:
     """Hands it over, and waits for what becomes of it if that is wanted. Returns the exit code."""
-    handed = _handed(kind, files, **said)
-    if dry_run:
-        output.say_json({key: value for key, value in asdict(handed).items() if key not in ("handed_at", "token")})
-        return 0
-    wait = sys.stdout.isatty() if wait is None else wait
-    settings = None if drop and not wait else _settings(home, drop)
-    if settings is not None:
-        _known_targets(handed, settings)
-    folder = drop or _drop_of(settings)
-    bundle = _hand_over(folder, handed, files)
-    if settings is not None:
-        from mediaagent.daemon_nudge import nudge
+    asked, wait = wait is True, sys.stdout.isatty() if wait is None else wait
+    mistakes: list[str] = []
+    seconds = words.seconds(patience, mistakes)
+    paths = [Path(file) for file in files]
+    if site is not None:
+        from mediaagent.cli.post import sites
 
-        nudge(settings.agent.state)
+        place = sites.find(site, user, key, insecure, mistakes, wait=wait)
+    else:
+        mistakes += [f"{name} goes with --site" for name, given in _beside(user, key, insecure) if given]
+        place = places.find(home, drop)
+    mistakes += _unknown(said["to"], place)
+    handed = words.handed(kind, paths, mistakes, **said)
+    words.refuse(mistakes)
+    assert place is not None
+    handed = replace(handed, to=handed.to or list(place.to))
+    if dry_run:
+        return _show(handed, place, as_json)
     if not wait:
-        if as_json:
-            output.say_json({"token": handed.token, "bundle": bundle, "state": "queued"})
-        return 0
+        return _queue(handed, paths, place, as_json)
     from mediaagent.cli.post import waiting
 
-    assert settings is not None
-    return waiting.outcome(home, settings, folder / bundle / "post.json", patience, as_json)
+    return waiting.deliver(home, handed, paths, place, seconds, as_json=as_json, asked=asked)
+
+
+def _beside(user: str | None, key: str | None, insecure: bool) -> list[tuple[str, Any]]:
+    return [("--user", user), ("--key", key), ("--insecure", insecure)]
+
+
+def _unknown(to: Sequence[str], place: Place | None) -> list[str]:
+    """Targets that there are not, where it is known which there are."""
+    if place is None or place.targets is None:
+        return []
+    targets = place.targets
+    return [f"--to {name}: there is no such target; {words.near(name, targets)}" for name in to if name not in targets]
+
+
+def _queue(handed: Handed, files: Sequence[Path], place: Place, as_json: bool) -> int:
+    bundle = charge.take(handed, files, place)
+    if as_json:
+        output.say_json({"state": "queued", "token": handed.token, "bundle": str(place.drop / bundle), "exit": 0})
+    return 0
+
+
+def _show(handed: Handed, place: Place, as_json: bool) -> int:
+    """What would be posted, and where."""
+    shown = {name: value for name, value in asdict(handed).items() if name not in ("handed_at", "token")}
+    shown |= {"to": handed.to or list(place.targets or ()), "drop": str(place.drop)}
+    if as_json:
+        output.say_json(shown)
+        return 0
+    for name in ("kind", "title", "tags", "access", "created", "to", "syndicate", "reply_to", "state_key", "files"):
+        value = shown[name]
+        if value:
+            output.say(f"{name}: {', '.join(map(output.printable, value)) if isinstance(value, list) else value}")
+    output.say(f"drop: {output.printable(place.drop)}")
+    if handed.body:
+        output.say()
+        output.say(handed.body)
+    return 0

@@ -40,6 +40,7 @@ from mediaagent.ports import (
     Uploader,
     Watcher,
 )
+from mediaagent.transfer import tell as tell_sent
 
 __all__ = [
     "Absent",
@@ -82,6 +83,7 @@ __all__ = [
     "option",
     "plugin",
     "printable",
+    "tell_sent",
 ]
 
 

@@ -34,6 +34,9 @@ COMMANDS = (
     "queue",
     "why",
     "nudge",
+    "known",
+    "login",
+    "logout",
     "config",
     "plugins",
 )

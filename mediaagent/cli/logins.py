@@ -27,6 +27,7 @@ __all__ = [
     "drop_key",
     "find",
     "forget",
+    "is_name",
     "keep",
     "keep_key",
     "name_for",
@@ -137,6 +138,11 @@ def name_for(site: str, user: str) -> str:
     name = _plain(parts.netloc + parts.path)
     taken = {login.name for login in stored()}
     return name if name not in taken else _plain(f"{name}-{user}")
+
+
+def is_name(text: str) -> bool:
+    """Whether a login may be called so."""
+    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", text))
 
 
 def _plain(text: str) -> str:

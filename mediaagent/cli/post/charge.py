@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from mediaagent import nudges
 from mediaagent.cli import output
 from mediaagent.cli.post.place import Place
 from mediaagent.errors import StateError
@@ -35,7 +34,9 @@ def take(handed: Handed, files: Sequence[Path], place: Place) -> str:
         raise StateError(
             f"{output.printable(place.drop)}: this user may not hand over posts there; its group may"
         ) from error
-    if place.state is not None:
+    if place.state is not None and (place.state / "agent.sock").exists():
+        from mediaagent import nudges
+
         with suppress(PermissionError):  # another user's: it sees the folder change
             nudges.nudge(place.state)
     return bundle

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from mediaagent.api import (
 
 if TYPE_CHECKING:
     from mediaagent.builtin.uploaders.known.client import Client
+    from mediaagent.builtin.uploaders.known.desk import Desk
 
 __all__ = ["Known"]
 
@@ -157,6 +159,20 @@ class Known:
         if not self.encrypt_to:
             yield from checks.recording_problems(self._connect, self.site, self.audio_fallback)
 
+    @contextmanager
+    def desk(self) -> Iterator[Desk]:
+        """Single requests for somebody at the keyboard, as this user. Raises Deferred when the key can't be read."""
+        with self.desk_with(self._reveal()) as desk:
+            yield desk
+
+    @contextmanager
+    def desk_with(self, key: str) -> Iterator[Desk]:
+        """The same with a key that is stored nowhere yet."""
+        from mediaagent.builtin.uploaders.known.desk import Desk
+
+        with self._client(_plausible(key, "what was given")) as client:
+            yield Desk(client)
+
     def _kind(self, post: Post) -> _Kind:
         from mediaagent.builtin.uploaders.known import photo, status
         from mediaagent.builtin.uploaders.known.audio import Recordings
@@ -175,10 +191,13 @@ class Known:
         return kinds[post.kind]
 
     def _connect(self) -> Client:
+        return self._client(self._reveal())
+
+    def _client(self, key: str) -> Client:
         from mediaagent.builtin.uploaders.known.client import Client
 
         seconds, loopback = self.timeout.total_seconds(), _loopback(self.site)
-        return Client(self.site, self.user, self._reveal(), seconds=seconds, loopback=loopback)
+        return Client(self.site, self.user, key, seconds=seconds, loopback=loopback)
 
     def _reveal(self) -> str:
         """The key, read anew each time. Raises Deferred: a key that is put right later loses nothing."""
@@ -187,9 +206,13 @@ class Known:
         except (OSError, KeyError, UnicodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not set or not text"
             raise Deferred(f"the key at {self.key.reference} can't be read: {why}", target_down=True) from None
-        if not key or not key.isascii() or not key.isprintable():
-            raise Deferred(f"what stands at {self.key} is no API key", target_down=True)
-        return key
+        return _plausible(key, f"what stands at {self.key}")
+
+
+def _plausible(key: str, where: str) -> str:
+    if not key or not key.isascii() or not key.isprintable():
+        raise Deferred(f"{where} is no API key", target_down=True)
+    return key
 
 
 def _checked(key: str) -> str:

@@ -29,6 +29,7 @@ __all__ = [
     "permalink",
     "read",
     "search",
+    "send_delete",
     "user_uuid",
 ]
 
@@ -219,10 +220,15 @@ _DELETE = {"image": "photo", "note": "status", "media": "media", "article": "ent
 
 def _delete(client: Client, item: Item) -> None:
     """Deletes a double. The answer is the same whether it went or not, so the site is asked for it after."""
-    kind = _DELETE.get(item.type)
-    client.post(f"/{kind}/delete/{item.id}" if kind else f"/delete/{item.id}", form({"_t": "json"}))
+    send_delete(client, item)
     if read(client, f"/view/{item.id}") is not None:
         raise Deferred(f"{client.site}: a second post of the same event, {item.url}, could not be deleted")
+
+
+def send_delete(client: Client, item: Item) -> None:
+    """Asks for it to be deleted. What is answered tells nothing."""
+    kind = _DELETE.get(item.type)
+    client.post(f"/{kind}/delete/{item.id}" if kind else f"/delete/{item.id}", form({"_t": "json"}))
 
 
 def drop_repeats(client: Client, item: Item) -> Item:

@@ -32,6 +32,7 @@ from mediaagent.options import ByteSize, Secret, option, plugin
 from mediaagent.ports import (
     Enricher,
     FindsPosts,
+    PassesOn,
     Progress,
     ReadsContent,
     RevisesPosts,
@@ -59,6 +60,7 @@ __all__ = [
     "Incomplete",
     "Link",
     "Part",
+    "PassesOn",
     "Post",
     "PostPart",
     "Pre",

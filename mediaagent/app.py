@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from mediaagent.lookout.marks import Marks
 from mediaagent.memory import agent_process, drop_folder, open_queue, state_database
 from mediaagent.model import Defaults, Problem, Route, SeenFile, Verdict, printable
 from mediaagent.options import Secret, build, did_you_mean, options_of, to_table
-from mediaagent.ports import Lookout, ReadsContent, RoutesEvents, SelfChecks
+from mediaagent.ports import Lookout, PassesOn, ReadsContent, RoutesEvents, SelfChecks
 from mediaagent.rules import caption
 from mediaagent.settings import Settings, SourceSettings, Table, TargetSettings
 from mediaagent.store import proof
@@ -35,6 +35,7 @@ from mediaagent.store.state import StateFolder
 __all__ = [
     "Agent",
     "Plan",
+    "accounts_of",
     "agent_process",
     "drop_folder",
     "make_agent",
@@ -181,6 +182,7 @@ def _source(
         give_up=common.give_up,
         reopen=defaults.reopen,
         form=defaults.form,
+        syndicate=common.syndicate,
         reader=(common.type, to_table(watcher)) if isinstance(watcher, ReadsContent) else None,
     )
     problems += _template_problems(where, source, defaults)
@@ -244,6 +246,7 @@ def self_checks(made: Plan) -> list[Problem]:
         for step, options in source.steps
     ]
     plugins += [(f"upload.{name}", uploader) for name, uploader in made.uploaders.items()]
+    problems += _unoffered(made)
     for where, instance in plugins:
         if isinstance(instance, SelfChecks):
             try:
@@ -254,6 +257,39 @@ def self_checks(made: Plan) -> list[Problem]:
             except Exception as error:  # a plug-in's turn
                 problems.append(Problem(where=where, what=f"its own check failed: {type(error).__name__}: {error}"))
     return problems
+
+
+def _unoffered(made: Plan) -> list[Problem]:
+    """Accounts that posts are to be passed on to, and that the target does not have: it would ignore them."""
+    problems = []
+    for name, source in made.sources.items():
+        for target in source.targets if source.syndicate else ():
+            offered = accounts_of(made.uploaders.get(target))
+            if offered is not None:
+                problems += [
+                    Problem(where=f"watch.{name}.syndicate", what=f"{target} {what}", todo=todo, severity="warning")
+                    for account in source.syndicate
+                    for what, todo in _of_account(account, offered)
+                ]
+    return problems
+
+
+def accounts_of(uploader: Any) -> Mapping[str, Sequence[str]] | None:
+    """For each kind of post the accounts that it may be passed on to; None where nobody can tell."""
+    try:
+        return uploader.accounts() if isinstance(uploader, PassesOn) else None
+    except Exception:  # a plug-in's turn; what is wrong with the site is told by its own check
+        return None
+
+
+def _of_account(account: str, offered: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    kinds = [kind for kind, accounts in offered.items() if account in accounts]
+    there = {each for accounts in offered.values() for each in accounts}
+    if not kinds:
+        yield f"offers no account {account}, and ignores it", did_you_mean(account, there)
+    elif len(kinds) < len(offered):
+        others = ", ".join(kind for kind in offered if kind not in kinds)
+        yield f"passes posts on to {account} only when they are {', '.join(kinds)}, not {others}", ""
 
 
 def make_lookout(kind: str, clock: SystemClock) -> Lookout:

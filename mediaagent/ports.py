@@ -42,6 +42,7 @@ __all__ = [
     "Lookout",
     "Marks",
     "Outbox",
+    "PassesOn",
     "Progress",
     "ReadsContent",
     "RevisesPosts",
@@ -145,6 +146,16 @@ class SelfChecks(Protocol):
     """A plug-in that can tell whether it would work, without a side effect."""
 
     def check(self) -> Iterable[Problem]: ...
+
+
+@runtime_checkable
+class PassesOn(Protocol):
+    """An uploader whose site passes posts on to accounts elsewhere (`Post.syndicate`), and says to which."""
+
+    def accounts(self) -> Mapping[str, Sequence[str]]:
+        """For each kind of post that it takes the accounts it offers. Asked for without a side effect.
+
+        Raises Deferred or Rejected where the site can't be asked."""
 
 
 # --- the house --------------------------------------------------------------------------------------------------------

@@ -59,6 +59,11 @@ class AgentSettings:
     )
 
 
+def _bad_accounts(accounts: tuple[str, ...]) -> str | None:
+    wrong = [account for account in accounts if not all(account.partition("::"))]
+    return f"{wrong[0]!r} is no account; they are written SERVICE::NAME" if wrong else None
+
+
 @plugin
 class SourceSettings:
     """What every `[watch.NAME]` has, whatever its type."""
@@ -76,6 +81,12 @@ class SourceSettings:
     tags: tuple[str, ...] | None = option('tags, without "#"; templates too (default: the watcher\'s)', default=None)
     access: Literal["public", "members", "private"] | None = option(
         "who may see the posts (default: the watcher's)", default=None
+    )
+    syndicate: tuple[str, ...] = option(
+        'accounts elsewhere that the site passes the posts on to: ["twitter::ada"]; `mediaagent known syndication` '
+        "lists those that it offers",
+        default=(),
+        check=_bad_accounts,
     )
     enrich: tuple[Any, ...] | None = option(
         'enrichers in their order: [{type = "best_frame", keep = 2}]; [] for none (default: the watcher\'s)',

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mediaagent import memory
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
-from mediaagent.cli.post import charge
+from mediaagent.cli.post import charge, words
 from mediaagent.cli.post.place import Place
 from mediaagent.errors import ConfigError, MediaAgentError, StateError
 from mediaagent.handover import REFUSED, SOURCE, WORDS, Handed
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["deliver"]
 
 _POLL = 0.02
+#: What becomes of a kind that targets don't have.
+_FORMS = {"file": "entry"}
 #: A target that is out of reach is tried at once when a post comes; what it says by then counts for this one too.
 _PROBED = 2.0
 #: What else is due may be delivered on the way, where no other agent does it.
@@ -55,6 +57,8 @@ def deliver(
         return _blindly(handed, files, place, asked, as_json)
     if memory.agent_process(settings) is None:
         _check(settings)
+    if handed.syndicate:
+        _check_accounts(settings, handed)
     errand = _Errand(home, settings, handed, place)
     seen = errand.before()
     if seen.event is None:
@@ -86,6 +90,25 @@ def _check(settings: Settings) -> None:
     _, problems = app.plan(settings)
     if problems:
         raise ConfigError(problems)
+
+
+def _check_accounts(settings: Settings, handed: Handed) -> None:
+    """Sites ignore accounts that they don't know. Raises UsageError for what none of the targets offers."""
+    from mediaagent import app
+
+    made, _ = app.plan(settings)
+    wanted = [each for name, each in made.uploaders.items() if not handed.to or name in handed.to]
+    told = [app.accounts_of(uploader) for uploader in wanted]
+    if None in told:
+        return
+    there = {account for offered in told if offered for account in offered[_FORMS.get(handed.kind, handed.kind)]}
+    words.refuse(
+        [
+            f"--syndicate {account}: no target offers this account for such a post; {words.near(account, there)}"
+            for account in handed.syndicate
+            if account not in there
+        ]
+    )
 
 
 def _settings(home: Home, place: Place) -> Settings:

@@ -159,6 +159,13 @@ class Known:
         if not self.encrypt_to:
             yield from checks.recording_problems(self._connect, self.site, self.audio_fallback)
 
+    def accounts(self) -> dict[str, list[str]]:
+        """The accounts that the site passes posts on to, by kind of post. Raises Deferred or Rejected."""
+        with self.desk() as desk:
+            found = {kind: [each.word for each in offered or ()] for kind, offered in desk.accounts().items()}
+        media = found.pop("media")
+        return {**found, "audio": media, "video": media}
+
     @contextmanager
     def desk(self) -> Iterator[Desk]:
         """Single requests for somebody at the keyboard, as this user. Raises Deferred when the key can't be read."""

@@ -104,10 +104,9 @@ def parts(fields: Repeated, files: Sequence[FilePart]) -> Body:
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
         pieces.append(head.encode())
     for file in files:
-        head = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{file.field}"; filename="{_quoted(file.name)}"\r\n'
-        )
-        pieces.append(f"{head}Content-Type: {file.media_type}\r\n\r\n".encode())
+        named = f'name="{file.field}"; filename="{_quoted(file.name)}"'
+        head = f"--{boundary}\r\nContent-Disposition: form-data; {named}\r\nContent-Type: {file.media_type}\r\n\r\n"
+        pieces.append(head.encode())
         if file.source is not None:
             pieces.append(file.source.open("rb") if isinstance(file.source, Path) else file.source)
         pieces.append(b"\r\n")

@@ -109,7 +109,8 @@ def post(desk: Any, path: str, words: Sequence[str], data: str | None) -> int:
 def _data(file: str | None) -> bytes | None:
     if file is None:
         return None
-    return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    return data.rstrip(b"\r\n")  # the end of the line that somebody echoed
 
 
 def show(desk: Any, answer: Any, *, read: bool) -> int:

@@ -58,7 +58,7 @@ def deliver(
     if memory.agent_process(settings) is None:
         _check(settings)
     if handed.syndicate:
-        _check_accounts(settings, handed)
+        _warn_of_accounts(settings, handed)
     errand = _Errand(home, settings, handed, place)
     seen = errand.before()
     if seen.event is None:
@@ -92,8 +92,8 @@ def _check(settings: Settings) -> None:
         raise ConfigError(problems)
 
 
-def _check_accounts(settings: Settings, handed: Handed) -> None:
-    """Sites ignore accounts that they don't know. Raises UsageError for what none of the targets offers."""
+def _warn_of_accounts(settings: Settings, handed: Handed) -> None:
+    """Sites ignore accounts that they don't know. A post that would be lost for that is worse than one less account."""
     from mediaagent import app
 
     made, _ = app.plan(settings)
@@ -102,13 +102,10 @@ def _check_accounts(settings: Settings, handed: Handed) -> None:
     if None in told:
         return
     there = {account for offered in told if offered for account in offered[_FORMS.get(handed.kind, handed.kind)]}
-    words.refuse(
-        [
-            f"--syndicate {account}: no target offers this account for such a post; {words.near(account, there)}"
-            for account in handed.syndicate
-            if account not in there
-        ]
-    )
+    for account in handed.syndicate:
+        if account not in there:
+            near = words.near(account, there)
+            output.tell(f"--syndicate {account}: no target offers this account for such a post; {near}")
 
 
 def _settings(home: Home, place: Place) -> Settings:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -61,6 +61,7 @@ class Item:
     html: str
     tags: str
     attachments: tuple[Attachment, ...]
+    read_at: str = ""  # the path under which the site showed it
 
     def carries(self, key: str) -> bool:
         """Our key is where we put it, not merely quoted."""
@@ -142,7 +143,7 @@ def read(client: Client, path: str) -> Item | None:
     item = _item(answer.get("object"))
     if answer.status != 200 or item is None:
         raise _unasked(client, answer)
-    return item
+    return replace(item, read_at=path)
 
 
 def search(client: Client, key: str) -> list[Item]:
@@ -194,6 +195,8 @@ def at_home(client: Client, url: str) -> str:
 
 def permalink(client: Client, item: Item) -> str:
     """The post's own address; by its id where another post has taken the same slug."""
+    if item.read_at and item.read_at == at_home(client, item.url):  # a moment ago, so it stands there
+        return item.url
     there = _at(client, item.url)
     return item.url if there and there.id == item.id else item.uuid
 

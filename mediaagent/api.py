@@ -28,7 +28,7 @@ from mediaagent.model import (
     Unknown,
     printable,
 )
-from mediaagent.options import ByteSize, Secret, option, plugin
+from mediaagent.options import ByteSize, Secret, option, plugin, readable_size
 from mediaagent.ports import (
     Enricher,
     FindsPosts,
@@ -85,6 +85,7 @@ __all__ = [
     "option",
     "plugin",
     "printable",
+    "readable_size",
     "tell_sent",
 ]
 

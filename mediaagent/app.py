@@ -353,10 +353,10 @@ class Agent:
                     f"{count} of its files are secured and wait, but [watch.{source}] is not in the settings any more"
                 )
                 self.state.trouble(f"watch.{source}", what)
-        for part, wants in self.state.spool.notes():
+        for part in self.state.spool.notes():
             securing = self.watching.chapters.get(part.source)
             if securing and not self.state.ledger.has_part(part.id):
-                securing.adopt(part, wants)
+                securing.adopt(part)
         self.watching.start()
 
     def close(self) -> None:
@@ -399,6 +399,7 @@ def make_agent(settings: Settings, log: Any = None, watch: Mapping[str, Source] 
         rescan=settings.agent.rescan,
         trouble=state.trouble,
         intake=intake,
+        hints=watch is None and settings.agent.lookout != "walk",
     )
     lanes = [
         Lane(

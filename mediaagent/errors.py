@@ -14,8 +14,10 @@
     │   └── Discarded              this event is not to be posted, and why
     └── Unsecured                  a file could not be taken
         ├── Changed                it is not (any more) what was seen: look again
+        │   └── Renumbered         its folder is being renumbered: look again in a moment
         ├── Gone                   it is not there any more
         ├── Incomplete             its content tells that it is not whole (yet)
+        ├── Unwanted               it is of another kind than its watcher takes
         ├── Refused                it must not be read (a link, a pipe, a stranger's file)
         ├── Unreadable             the system refused to open or read it
         └── SpoolFull              no room by `spool_limit` or on the disk: wait
@@ -43,11 +45,13 @@ __all__ = [
     "PluginError",
     "Refused",
     "Rejected",
+    "Renumbered",
     "SpoolFull",
     "StateError",
     "TooLarge",
     "Unreadable",
     "Unsecured",
+    "Unwanted",
 ]
 
 
@@ -125,6 +129,10 @@ class Changed(Unsecured):
     """It is not what was seen: look again."""
 
 
+class Renumbered(Changed):
+    """Its folder is being renumbered, and stayed so while we tried: look again in a moment."""
+
+
 class Gone(Unsecured):
     """It is not there any more."""
 
@@ -138,6 +146,10 @@ class Incomplete(Unsecured):
     def __init__(self, reason: str, *, again: timedelta | None = None) -> None:
         super().__init__(reason)
         self.again = again
+
+
+class Unwanted(Unsecured):
+    """It is of another kind than its watcher takes."""
 
 
 class Refused(Unsecured):

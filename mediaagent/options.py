@@ -41,6 +41,7 @@ __all__ = [
     "option",
     "options_of",
     "plugin",
+    "readable_size",
     "show_duration",
     "show_value",
     "to_table",
@@ -350,6 +351,24 @@ def _show_size(value: ByteSize) -> str:
         if value and value % 1000**power == 0:
             return f"{value // 1000**power} {unit}"
     return f"{int(value)} B"
+
+
+def readable_size(value: int) -> str:
+    """Bytes as people say them, rounded; a size of the settings comes out as it is written there.
+
+    >>> readable_size(999), readable_size(16_527), readable_size(999_999), readable_size(120_000_000)
+    ('999 bytes', '17 kB', '1 MB', '120 MB')
+    >>> readable_size(1_250_000), readable_size(2_400_000_000), readable_size(13_000_000_000_000)
+    ('1.2 MB', '2.4 GB', '13 TB')
+    """
+    if value < 1000:
+        return "1 byte" if value == 1 else f"{value} bytes"
+    for power, unit in ((1, "kB"), (2, "MB"), (3, "GB")):
+        amount = value / 1000**power
+        digits = 1 if power > 1 and amount < 9.95 else 0
+        if round(amount, digits) < 1000:
+            return f"{amount:.{digits}f} {unit}".replace(".0 ", " ")
+    return f"{value / 1000**4:.0f} TB"
 
 
 def _plain(value: Any) -> Any:

@@ -29,7 +29,6 @@ from mediaagent.model import (
     Route,
     SeenFile,
     Sighting,
-    Verdict,
 )
 
 __all__ = [
@@ -202,19 +201,19 @@ class Marks(Collection[int], Protocol):
 class Spool(Protocol):
     """Our own durable copies of the producers' files."""
 
-    def prove(self, file: SeenFile, root: Path) -> Verdict:
-        """Whether the content is whole, opened safely below `root`. Raises Unsecured."""
+    def secure(self, source: str, root: Path, file: SeenFile, claim: Claim, *, anyhow: bool = False) -> Part:
+        """Opens the claim's files safely below `root`, in one hand, proves that they are whole, and copies them; safe
+        only after `settle`. Of alternative companions the first that is there is taken. The part has the names under
+        which they were opened. `anyhow`: though the file isn't whole; the fact "not_whole" says what is missing.
 
-    def secure(self, source: str, root: Path, file: SeenFile, claim: Claim, verdict: Verdict) -> Part:
-        """Copies the claim's files in one hand; safe only after `settle`. Raises Unsecured.
+        Raises Unsecured: Incomplete and Unwanted among others."""
 
-        Of alternative companions the first is meant: whoever has proven them has chosen."""
+    def settle(self, parts: Sequence[Part]) -> Sequence[Part]:
+        """Makes copies durable, many at once, with all that is known of them. Returns the parts with the files'
+        places from then on. Raises Unsecured, and has none of them then."""
 
-    def settle(self, parts: Sequence[Part]) -> None:
-        """Makes copies durable, many at once; their files are readable from then on. Raises Unsecured."""
-
-    def amend(self, parts: Sequence[Part]) -> None:
-        """Writes the facts of parts anew beside their copies."""
+    def discard(self, parts: Iterable[Part]) -> None:
+        """Removes the copies of parts that are not kept, settled or not."""
 
     def folder(self, event_id: int, revision: int) -> Path:
         """An empty folder for what is made of an event (left-overs of a killed try are removed)."""
@@ -235,8 +234,11 @@ class Drop(Protocol):
     def waiting(self) -> Sequence[str]:
         """Bundles that are whole, oldest first."""
 
-    def take(self, name: str) -> Sequence[Part]:
-        """Copies of a bundle, durable and in the ledger; none when it was taken before. Raises Unsecured."""
+    def copy(self, name: str) -> Sequence[Part]:
+        """Copies of a bundle, not durable yet; none when it was taken before. Raises Unsecured."""
+
+    def keep(self, parts: Sequence[Part]) -> None:
+        """Makes the copies of several bundles durable, and writes them down. Raises Unsecured; none is kept then."""
 
     def remove(self, name: str) -> None:
         """It was taken."""
@@ -286,6 +288,9 @@ class Ledger(Protocol):
 
     def keep(self, parts: Iterable[Part]) -> None:
         """Parts that the spool has secured."""
+
+    def has_part(self, part_id: str) -> bool:
+        """Whether this part was kept."""
 
     def twins(self, source: str, sha256: str) -> Sequence[Part]:
         """The newest parts with these very bytes, oldest first; a few are enough to tell a rename."""

@@ -64,13 +64,19 @@ def command(home: Home, folder: Path | None) -> int:
 def _perform(stage: Stage, place: Path) -> None:
     from mediaagent.demo import draw_visit, leave_message
 
+    def visit() -> None:
+        draw_visit(place / "camera", started=datetime.now(UTC))
+        stage.say("the robin is gone, and the camera is quiet")
+
+    def call() -> None:
+        leave_message(place / "voicemail", started=datetime.now(UTC))
+        stage.say("the caller has hung up: Asterisk has moved the message to INBOX/, its text last")
+
     stage.say("the agent watches camera/ and voicemail/; now a robin comes to the feeder, and Motion records it")
-    stage.tell_while(lambda: draw_visit(place / "camera", started=datetime.now(UTC)))
-    stage.say("the robin is gone, and the camera is quiet")
+    stage.tell_while(visit)
     stage.say_ignored("feeder", place / "camera")
     stage.say("the telephone rings, and nobody is in: Asterisk records a message in tmp/, which the agent leaves alone")
-    stage.tell_while(lambda: leave_message(place / "voicemail", started=datetime.now(UTC)))
-    stage.say("the caller has hung up: Asterisk has moved the message to INBOX/, its text last")
+    stage.tell_while(call)
 
 
 def _place(folder: Path | None) -> Path:

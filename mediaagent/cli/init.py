@@ -134,7 +134,7 @@ def _phone(name: str, phone: Phone, told: list[str]) -> str:
 def _hindrances(phone: Phone) -> Iterator[str]:
     """What in voicemail.conf keeps messages from being posted."""
     formats = phone.general.get("format", "wav")
-    if not set(formats.split("|")) & _READ:
+    if not set(re.split(r"[|,\s]+", formats)) & _READ:
         yield f"its messages can't be read: `format = {output.printable(formats)}` there; add wav: `format = wav|…`"
     for storage in {"odbcstorage", "imapserver"} & set(phone.general):
         yield f"{storage} is set there: where messages are kept otherwise than in files, there is nothing to watch"

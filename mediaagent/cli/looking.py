@@ -75,7 +75,9 @@ class Looking:
     def at(self, file: SeenFile, root: Path) -> Look:
         claim = self._claim(file)
         if isinstance(claim, Ignored):
-            return Look(file=file, fate="ignored", reason=claim.reason)
+            about = claim.about
+            missing = f", and {printable(about.name)} is not there" if about and not os.path.lexists(about) else ""
+            return Look(file=file, fate="ignored", reason=claim.reason + missing)
         known = self._queue.file(self._source.name, file.path)
         if known and known.state != "gone" and (known.size, known.mtime_ns) == (file.size, file.mtime_ns):
             return Look(file=file, fate="known", reason=_known(known.state, known.reason), role=claim.role, claim=claim)

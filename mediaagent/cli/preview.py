@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 @click.command("preview", help="The post that FILES would become, as one event of a source; sends nothing.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
-@click.option("--source", default="", help="As [watch.NAME] would. [default: the first; without settings: motion]")
+@click.option(
+    "--source",
+    default="",
+    help="As [watch.NAME] would. [default: where FILE lies, else the first; without settings: motion]",
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Keep the outgoing files here.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_obj
@@ -33,7 +37,7 @@ def command(home: Home, files: tuple[Path, ...], source: str, out: Path | None, 
     from mediaagent import app
     from mediaagent.journey.prepare import compose
 
-    chosen = _source(home, source)
+    chosen = _source(home, source, files[0])
     home.log()
     notes: list[str] = []
     with ExitStack() as stack:
@@ -51,14 +55,18 @@ def command(home: Home, files: tuple[Path, ...], source: str, out: Path | None, 
     return 0
 
 
-def _source(home: Home, name: str) -> Source:
-    """The source by its name, the first one, or the built-in defaults where there are no settings at all."""
+def _source(home: Home, name: str, file: Path) -> Source:
+    """By its name, else the one that watches this file, else the first; built-in where there are no settings at all."""
     if not name and home.find() is None:
         return _built_in()
     sources = home.plan().sources
     if name and name not in sources:
         raise click.UsageError(f"there is no [watch.{name}]; {did_you_mean(name, sources)}")
-    return sources[name] if name else next(iter(sources.values()))
+    if name:
+        return sources[name]
+    path = Path(os.path.abspath(file))  # noqa: PTH100  (no link is followed)
+    watching = (each for each in sources.values() if any(path.is_relative_to(root) for root in each.watcher.roots))
+    return next(watching, next(iter(sources.values())))
 
 
 def _built_in() -> Source:
@@ -136,9 +144,12 @@ def _part(source: Source, path: Path, number: int, notes: list[str]) -> Part:
     if file is None:
         raise ValueError("is no regular file" if os.path.lexists(path) else "is not there")
     verdict = app.prove(path.parent, file)
-    if not verdict.whole:
-        raise ValueError(f"is not whole: {verdict.reason}")
     name, claim = _claim(source, file, notes)
+    facts = dict(claim.facts) if claim else {}
+    if not verdict.whole:
+        if claim is None or claim.anyhow is None:
+            raise ValueError(f"is not whole: {verdict.reason}")
+        facts["not_whole"] = verdict.reason
     family = verdict.media_type.partition("/")[0]
     role = claim.role if claim else {"image": "picture"}.get(family, family)
     changed = datetime.fromtimestamp(file.mtime_ns // 10**9, UTC)
@@ -155,7 +166,7 @@ def _part(source: Source, path: Path, number: int, notes: list[str]) -> Part:
         fingerprint=file.fingerprint,
         seen_at=changed,
         modified_at=changed,
-        facts=dict(claim.facts) if claim else {},
+        facts=facts,
         identity=claim.identity if claim else "",
     )
 
@@ -173,10 +184,14 @@ def _claim(source: Source, file: SeenFile, notes: list[str]) -> tuple[str, Claim
 
 
 def _event(source: Source, parts: list[Part], notes: list[str]) -> Event:
-    sightings = [each for each in _grouped(source, parts) if not each.nothing]
+    found = list(_grouped(source, parts))
+    sightings = [each for each in found if not each.nothing] or found
+    if sightings and sightings[0].nothing:
+        notes.append(f"{source.name} would not post it: {sightings[0].nothing}")
     if len(sightings) > 1:
         notes.append(f"{source.name} would make {len(sightings)} events of these files; they are shown as one")
     first = max(sightings, key=lambda each: len(each.parts), default=None)
+    unshown = {part.id for each in sightings for part in each.unshown}
     return Event(
         id=0,
         source=source.name,
@@ -186,7 +201,7 @@ def _event(source: Source, parts: list[Part], notes: list[str]) -> Event:
         facts=_facts(source, first),
         route=first.route if first else Route(),
         revision=1,
-        parts=tuple(parts),
+        parts=tuple(replace(part, shown=part.id not in unshown) for part in parts),
     )
 
 

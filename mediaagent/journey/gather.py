@@ -27,12 +27,15 @@ def gather(
     *,
     interrupted_at: str = "",
     unfinished: Collection[str] = (),
+    walked_at: datetime | None = None,
 ) -> tuple[Counter[str], datetime | None]:
     """One pass over the parts of no event yet: what was done, and when to ask again (None: nothing is growing).
 
     A pass costs what is open or was lately closed, never what the folder holds. `interrupted_at`: the part after
     which securing had to pause. Its sighting probably lacks some files, so it stays open while others can go first.
     `unfinished`: words of files that are still being written (`Claim.together`); what they belong to stays open.
+    `walked_at`: where there are no hints, when the last walk began; what was to be whole later than that has to wait
+    for the next one, which may find more.
     """
     now = clock.now()
     done: Counter[str] = Counter()
@@ -46,6 +49,8 @@ def gather(
             until = now + _PAUSE
         if sighting.together and sighting.together in unfinished:
             until = max(until or now, now + _SOON)
+        if sighting.together and until is not None and walked_at is not None and until > walked_at:
+            until = max(until, now + _SOON)
         if until is not None and until > now:
             again = min(again or until, until)
         else:

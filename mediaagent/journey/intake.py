@@ -16,6 +16,8 @@ from mediaagent.ports import Drop
 
 __all__ = ["Handed", "Intake", "source_of"]
 
+#: Bundles that are made durable in one go.
+_BATCH = 50
 _FORMS: Mapping[str, Literal["status", "entry", "photo", "audio", "video"]] = {
     "status": "status",
     "entry": "entry",
@@ -116,25 +118,39 @@ class Intake:
     trouble: Callable[[str, str], None] = lambda where, what: None
 
     def take(self) -> int:
-        """Everything that lies there. Returns how many bundles were taken."""
-        taken, why = 0, ""
-        for name in self.drop.waiting():
-            try:
-                parts = self.drop.take(name)
-            except Refused as refused:
-                aside = self.drop.refuse(name)
-                self.log.warning(
-                    "not taken", source=self.source.name, bundle=name, reason=str(refused), aside=str(aside)
-                )
-                continue
-            except Gone:
-                continue
-            except Unsecured as error:  # no room, no rights: it stays, and is tried again
-                why = f"what was handed over can't be taken: {error}"
-                continue
+        """Everything that lies there, many bundles at a time. Returns how many were taken."""
+        taken, trouble, waiting = 0, "", self.drop.waiting()
+        for start in range(0, len(waiting), _BATCH):
+            copies: dict[str, Sequence[Part]] = {}
+            for name in waiting[start : start + _BATCH]:
+                trouble = self._copy(name, copies) or trouble
+            trouble = self._keep(copies) or trouble
+            taken += sum(1 for parts in copies.values() if parts)
+        self.trouble("drop", trouble)
+        return taken
+
+    def _copy(self, name: str, copies: dict[str, Sequence[Part]]) -> str:
+        """Copies one bundle. Returns why it has to wait."""
+        try:
+            copies[name] = self.drop.copy(name)
+        except Refused as refused:
+            aside = self.drop.refuse(name)
+            self.log.warning("not taken", source=self.source.name, bundle=name, reason=str(refused), aside=str(aside))
+        except Gone:
+            pass
+        except Unsecured as error:  # no room, no rights: it stays, and is tried again
+            return f"what was handed over can't be taken: {error}"
+        return ""
+
+    def _keep(self, copies: dict[str, Sequence[Part]]) -> str:
+        """From here on they are ours, and the bundles go. Returns why they have to wait."""
+        try:
+            self.drop.keep([part for parts in copies.values() for part in parts])
+        except Unsecured as error:
+            copies.clear()
+            return f"what was handed over can't be taken: {error}"
+        for name, parts in copies.items():
             self.drop.remove(name)
             if parts:
-                taken += 1
                 self.log.info("handed over", source=self.source.name, bundle=name, files=len(parts) - 1)
-        self.trouble("drop", why)
-        return taken
+        return ""

@@ -1,7 +1,8 @@
-"""Copies become parts for good: safe on disk, read, told from what is here already, and written down."""
+"""Copies become parts for good: read, told from what is here already, safe on disk, and written down."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -9,7 +10,7 @@ from datetime import timedelta
 from mediaagent.errors import Deferred, Incomplete, Unsecured
 from mediaagent.journey.plan import Log, Source
 from mediaagent.journey.waiting import PAUSE, Harvest, WaitingFile, WaitingRoom
-from mediaagent.model import Facts, FileNote, Part, SeenFile, Verdict, printable
+from mediaagent.model import Facts, FileNote, Part, SeenFile, printable
 from mediaagent.ports import Ledger, Lookout, Spool, Workbench
 
 __all__ = ["Keeping"]
@@ -33,72 +34,52 @@ class Keeping:
 
     def keep(self, harvest: Harvest) -> Kept:
         """Writes a harvest down. Returns what became of the files that need not wait on."""
-        copied = harvest.copied
+        self._uncommitted = []
         try:
-            if not self._settle(copied):
-                copied = []
-            return [*self._write_down(copied, harvest.ended), *harvest.ended]
+            kept = [*self._settled([*self._finished(harvest.copied)]), *harvest.ended]
+            parts = [outcome for _, outcome in kept if isinstance(outcome, Part)]
+            self._commit(parts, [outcome for _, outcome in kept if isinstance(outcome, FileNote)])
         except Exception:
-            self._take_back(copied)
+            self._take_back(part for _, part in harvest.copied)
             for waiting in harvest.files:
                 self.room.wait(waiting, "could not be written down", PAUSE)
             raise
+        return kept
 
-    def adopt(self, part: Part, wants: tuple[str, ...]) -> None:
+    def adopt(self, part: Part) -> None:
         """A copy that was made, but not written down, before the agent was killed."""
         there = self.lookout.look(part.path)
         if there is not None and there.fingerprint == part.fingerprint:
-            self.spool.release([part.file.parent])  # the original is still there: the walk takes it anew
-            return
-        self._uncommitted = []
-        try:
-            outcome = self._finish(part, wants)
-        except Incomplete as error:
-            self.spool.release([part.file.parent])
-            outcome = FileNote(file=_seen(part), state="gone", reason=f"it was gone before it was finished: {error}")
-        except Deferred as error:
-            self.log.warning("not taken up", source=self.source.name, part=part.id, reason=str(error))
-            return  # at the next start
-        if isinstance(outcome, Part):
-            self.spool.amend([outcome])
-            self._commit([outcome], [])
+            self.spool.discard([part])  # the original is still there: the walk takes it anew
         else:
-            self._commit([], [outcome])
+            self._commit([part], [])
 
     # --- copies -------------------------------------------------------------------------------------------------------
 
-    def _settle(self, copied: list[tuple[WaitingFile, Part]]) -> bool:
-        """Whether the copies are safely on disk; where the disk refuses, their files wait on."""
+    def _finished(self, copied: list[tuple[WaitingFile, Part]]) -> Iterator[tuple[WaitingFile, Part | FileNote]]:
+        for waiting, part in copied:
+            outcome = self._finished_one(waiting, part)
+            if isinstance(outcome, Part):
+                self._uncommitted.append(outcome)
+            if outcome is not None:
+                yield waiting, outcome
+
+    def _settled(self, finished: Kept) -> Kept:
+        """The same, with copies safe on disk; where the disk refuses, all of their files wait on."""
         try:
-            self.spool.settle([part for _, part in copied])
+            settled = self.spool.settle([outcome for _, outcome in finished if isinstance(outcome, Part)])
         except Unsecured as error:
             self.room.pause(str(error))
-            for waiting, _ in copied:
+            for waiting, _ in finished:
                 self.room.wait(waiting, str(error), PAUSE)
-            return False
-        return True
+            return []
+        safe = {part.id: part for part in settled}
+        return [(waiting, safe[each.id] if isinstance(each, Part) else each) for waiting, each in finished]
 
-    def _take_back(self, copied: list[tuple[WaitingFile, Part]]) -> None:
+    def _take_back(self, parts: Iterable[Part]) -> None:
         """Removes copies that the ledger does not know; the next start does so where not even that can be asked."""
         with suppress(Exception):
-            unknown = [part for _, part in copied if self.ledger.newest(self.source.name, part.path) != part.id]
-            self.spool.release(part.file.parent for part in unknown if part.files)
-
-    def _write_down(self, copied: list[tuple[WaitingFile, Part]], ended: list[tuple[WaitingFile, FileNote]]) -> Kept:
-        """Finishes new parts and keeps all in the ledger."""
-        parts: list[Part] = []
-        finished: Kept = []
-        self._uncommitted = parts
-        for waiting, part in copied:
-            outcome = self._finished(waiting, part)
-            if isinstance(outcome, Part):
-                parts.append(outcome)
-            if outcome is not None:
-                finished.append((waiting, outcome))
-        before = {part.id: part for _, part in copied}
-        self.spool.amend([part for part in parts if part != before[part.id]])
-        self._commit(parts, [outcome for _, outcome in (*ended, *finished) if isinstance(outcome, FileNote)])
-        return finished
+            self.spool.discard([part for part in parts if not self.ledger.has_part(part.id)])
 
     def _commit(self, parts: list[Part], notes: list[FileNote]) -> None:
         if parts:
@@ -113,23 +94,23 @@ class Keeping:
 
     # --- one copy -----------------------------------------------------------------------------------------------------
 
-    def _finished(self, waiting: WaitingFile, part: Part) -> Part | FileNote | None:
+    def _finished_one(self, waiting: WaitingFile, part: Part) -> Part | FileNote | None:
         """The part for good, unless reading tells that its file has to wait on."""
         quiet = self.room.quiet(waiting)
         try:
             return self._finish(part, waiting.claim.wants, quiet)
         except Incomplete as error:
-            self.spool.release([part.file.parent])
+            self.spool.discard([part])
             if error.again and error.again > quiet:
                 self.room.wait(waiting, str(error), (error.again - quiet).total_seconds())
                 return None
-            waiting.verdict = Verdict(False, part.media_type, str(error))
-            return self.room.give_up(waiting, str(error))
+            waiting.lacks = str(error)
+            return self.room.give_up(waiting, waiting.lacks)
         except Deferred as error:
-            self.spool.release([part.file.parent])
+            self.spool.discard([part])
             return self.room.unreadable(waiting, str(error))
 
-    def _finish(self, part: Part, wants: tuple[str, ...], quiet: timedelta = timedelta(days=1)) -> Part | FileNote:
+    def _finish(self, part: Part, wants: tuple[str, ...], quiet: timedelta) -> Part | FileNote:
         """The last touches of a new part: facts of its content, and whether these bytes are here already.
 
         Raises Incomplete or Deferred where its watcher reads the content."""
@@ -141,7 +122,7 @@ class Keeping:
         ]
         for twin in twins:
             if self._is_rename(twin, part):
-                self.spool.release([part.file.parent])
+                self.spool.discard([part])
                 reason = f"the same content as {twin.name}"
                 return FileNote(file=_seen(part), state="renamed", reason=reason, part=twin.id)
         part = replace(part, copy=max((twin.copy for twin in twins), default=0) + 1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mediaagent.errors import Changed, Gone, Refused, SpoolFull, Unreadable
+from mediaagent.errors import Changed, Gone, Incomplete, Refused, Renumbered, SpoolFull, Unreadable, Unwanted
 from mediaagent.journey.plan import Log, Source
 from mediaagent.journey.waiting import PAUSE, Harvest, WaitingFile, WaitingRoom, note_of
-from mediaagent.model import Claim, FileNote, Part, SeenFile, Verdict, printable
+from mediaagent.model import Claim, FileNote, Part, SeenFile, printable
 from mediaagent.ports import Clock, Ledger, Lookout, Marks, Spool
 
 __all__ = ["Looking"]
@@ -62,8 +62,10 @@ class Looking:
         for _ in range(1 if waiting.claim.quiet else _TRIES):
             try:
                 return self._look_once(waiting)
-            except Changed:
+            except Changed as changed:
                 self.room.restart(waiting, self.lookout.look(waiting.file.path))
+                if isinstance(changed, Renumbered):
+                    break
         return None
 
     def _look_once(self, waiting: WaitingFile) -> Part | FileNote | None:
@@ -83,8 +85,8 @@ class Looking:
         self._look_at_hand(waiting)
         if waiting.claim.done and self.lookout.look(waiting.claim.done) is None:
             return self.room.give_up(waiting, f"waits for {printable(waiting.claim.done.name)}")
-        if waiting.verdict and not waiting.verdict.whole and not self.room.anyhow(waiting):
-            return self.room.give_up(waiting, waiting.verdict.reason)
+        if waiting.lacks and not self.room.anyhow(waiting):
+            return self.room.give_up(waiting, waiting.lacks)
         return self._secure(waiting)
 
     def _look_at_hand(self, waiting: WaitingFile) -> None:
@@ -92,7 +94,7 @@ class Looking:
         looks = [self.lookout.look(path) for paths in waiting.claim.hand.values() for path in paths]
         hand = tuple(look.fingerprint if look else None for look in looks)
         if waiting.hand is not None and waiting.hand != hand:
-            waiting.verdict, waiting.hand = None, hand
+            waiting.lacks, waiting.hand = "", hand
             waiting.since = waiting.still_since = self.clock.steady()
             if waiting.claim.quiet:
                 raise Changed(f"what belongs to {printable(waiting.file.path)} has changed")
@@ -100,19 +102,15 @@ class Looking:
 
     def _secure(self, waiting: WaitingFile) -> Part | FileNote | None:
         try:
-            waiting.verdict, claim = self._prove(waiting)
-            if claim.only and _is_other(waiting.verdict, claim):
-                what = waiting.verdict.media_type
-                return note_of(
-                    waiting, "unwanted", f"it is {what}; of this name only {' or '.join(claim.only)} is taken"
-                )
-            if not waiting.verdict.whole:
-                if not self.room.anyhow(waiting):
-                    return self.room.give_up(waiting, waiting.verdict.reason)
-                claim = replace(claim, facts={**claim.facts, "not_whole": waiting.verdict.reason})
             root = self._root(waiting.file.path)
-            part = self.spool.secure(self.source.name, root, self._dated(waiting), claim, waiting.verdict)
+            file, claim, anyhow = self._dated(waiting), self._claim(waiting), self.room.anyhow(waiting)
+            part = self.spool.secure(self.source.name, root, file, claim, anyhow=anyhow)
             self.room.full = ""
+        except Unwanted as error:
+            return note_of(waiting, "unwanted", str(error))
+        except Incomplete as error:
+            waiting.lacks = str(error)
+            return self.room.give_up(waiting, waiting.lacks)
         except Gone as gone:
             if waiting.claim.companions and self.lookout.look(waiting.file.path):
                 raise Changed(str(gone)) from gone  # only a companion is, for now
@@ -131,34 +129,9 @@ class Looking:
         """The file with the wall's time of its last change, as of now: the wall's clock may have been set since."""
         return replace(waiting.file, first_seen=self.clock.now() - self.room.quiet(waiting))
 
-    def _prove(self, waiting: WaitingFile) -> tuple[Verdict, Claim]:
-        """Proof by structure, of the file and its companions; a file that is only noted is never opened.
-
-        Returns the claim with those companions that were chosen, too; the media type is that of what is shown."""
-        claim, chosen = waiting.claim, {}
-        if not claim.secure:
-            return Verdict(True), claim
-        root = self._root(waiting.file.path)
-        verdict = self.spool.prove(waiting.file, root)
-        for role, paths in claim.hand.items():
-            companion = next(filter(None, map(self.lookout.look, paths)), None)
-            if companion is None:
-                names = " or ".join(printable(path.name) for path in paths)
-                return Verdict(False, verdict.media_type, f"{names} is not there yet"), claim
-            proven = self.spool.prove(companion, root)
-            if not proven.whole:
-                return replace(proven, reason=f"{printable(companion.path.name)}: {proven.reason}"), claim
-            chosen[role] = companion.path
-            if role == claim.shown:
-                verdict = replace(verdict, media_type=proven.media_type)
+    def _claim(self, waiting: WaitingFile) -> Claim:
         settled = self.clock.steady() - waiting.still_since >= _RENUMBERED
-        return verdict, replace(claim, companions=chosen, series="" if settled else claim.series)
+        return replace(waiting.claim, series="") if settled else waiting.claim
 
     def _root(self, path: Path) -> Path:
         return next(root for root in self.source.watcher.roots if path.is_relative_to(root))
-
-
-def _is_other(verdict: Verdict, claim: Claim) -> bool:
-    """It surely is of another kind. What has hardly begun may still become anything."""
-    begun = verdict.whole or verdict.media_type != "application/octet-stream"
-    return begun and verdict.media_type not in claim.only

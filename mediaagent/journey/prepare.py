@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import PurePath
 from typing import Literal, NamedTuple, TypeVar
@@ -85,9 +86,10 @@ def compose(event: Event, source: Source) -> Post:
     """The post as its captions and parts give it, before any enricher."""
     route = event.route
     words = _literal(route) if route.literal else _rendered(event, source)
-    parts = _outgoing(event.parts)
+    entry = source.form == "entry"
+    parts = _outgoing(event.parts, flat=not entry)
     return Post(
-        kind=route.form or ("entry" if source.form == "entry" else _kind(parts)),
+        kind=route.form or ("entry" if entry else _kind(parts)),
         title=" ".join(words.title.split()),
         body=(Text(words.body),) if words.body else (),
         tags=tuple(filter(None, map(caption.tag_of, words.tags))),
@@ -126,19 +128,32 @@ def _given(value: _T | None, default: _T) -> _T:
     return default if value is None else value
 
 
-def _outgoing(parts: tuple[Part, ...]) -> tuple[PostPart, ...]:
-    """The parts that have a file and are shown; of several contents under one name the last that we saw."""
+def _outgoing(parts: tuple[Part, ...], *, flat: bool) -> tuple[PostPart, ...]:
+    """The parts that have a file and are shown; of several contents under one name the last that we saw.
+
+    `flat`: called by their names alone; else by where they lay in the folder that they have in common, too."""
     latest: dict[str, Part] = {}
     for part in sorted(parts, key=lambda part: part.seen_at):
         if part.files and part.shown:
             latest[part.name] = part
+    common = 0 if flat else _shared([PurePath(name).parent.parts for name in latest])
     taken: set[str] = set()
-    return tuple(_post_part(part, taken) for part in sorted(latest.values(), key=lambda part: part.name))
+    outgoing = []
+    for name in sorted(latest):
+        called = PurePath(name).name if flat else "-".join(PurePath(name).parts[common:])
+        outgoing.append(_post_part(latest[name], called, taken))
+    return tuple(outgoing)
 
 
-def _post_part(part: Part, taken: set[str]) -> PostPart:
+def _shared(folders: Sequence[tuple[str, ...]]) -> int:
+    """How many folders all of them begin with."""
+    levels = itertools.takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False))
+    return len(list(levels))
+
+
+def _post_part(part: Part, called: str, taken: set[str]) -> PostPart:
     """`taken`: names that are given away within this post."""
-    pure = PurePath(printable(PurePath(part.name).name))
+    pure = PurePath(printable(called))
     name, number = str(pure), 2
     while name in taken:
         name, number = f"{pure.stem}-{number}{pure.suffix}", number + 1

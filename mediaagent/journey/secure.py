@@ -35,6 +35,7 @@ class Securing:
     log: Log
     known: Marks
     private: Callable[[Path], bool] = lambda path: False  # the agent's own settings and keys
+    renumbered: set[Path] = field(default_factory=set)  # folders in which names changed hands: walk them
     _room: WaitingRoom = field(init=False)
     _looking: Looking = field(init=False)
     _keeping: Keeping = field(init=False)
@@ -64,8 +65,10 @@ class Securing:
         before = self.waiting.get(file.path)
         if before and before.file.fingerprint == file.fingerprint:
             return None
-        if self.ledger.recall(self.source.name, file):
+        if known := self.ledger.recall(self.source.name, file):
             self.known.add(self.lookout.mark(file))
+            if claim.series and known == "renamed":
+                self.renumbered.add(file.path.parent)
             return None
         if baseline and file.ctime_ns / 1e9 < (baseline - _SETTLED).timestamp():
             self.known.add(self.lookout.mark(file))
@@ -142,9 +145,9 @@ class Securing:
         """There is room again: files that found none are looked at now."""
         self._room.resume()
 
-    def adopt(self, part: Part, wants: tuple[str, ...]) -> None:
+    def adopt(self, part: Part) -> None:
         """A copy that was made, but not written down, before the agent was killed."""
-        self._keeping.adopt(part, wants)
+        self._keeping.adopt(part)
 
     def _take_batch(self, batch: list[WaitingFile]) -> int:
         for waiting in batch:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from mediaagent.model import Claim, FileNote, Fingerprint, Part, SeenFile, Verdict
+from mediaagent.model import Claim, FileNote, Fingerprint, Part, SeenFile
 from mediaagent.ports import Clock
 
 __all__ = ["PAUSE", "Harvest", "WaitingFile", "WaitingRoom", "note_of"]
@@ -28,7 +28,7 @@ class WaitingFile:
     claim: Claim
     since: float  # steady time of the last change that we know of
     look_at: float  # steady time of the next look
-    verdict: Verdict | None = None  # what its content said, for this very state
+    lacks: str = ""  # why its content, in this very state, is not whole
     hand: tuple[Fingerprint | None, ...] | None = None  # its companions', as they were at the last look
     still_since: float = 0.0  # steady time since which we ourselves have seen no change
     why: str = "waits to be quiet"
@@ -105,7 +105,7 @@ class WaitingRoom:
         """It changed: quiet is counted anew."""
         now = self.clock.steady()
         if file and file.fingerprint != waiting.file.fingerprint:
-            waiting.file, waiting.verdict = file, None
+            waiting.file, waiting.lacks = file, ""
             waiting.since = waiting.still_since = now
         waiting.why = "is still changing"
         waiting.look_at = now + max(waiting.claim.quiet.total_seconds(), 0.05)

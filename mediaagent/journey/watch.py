@@ -26,6 +26,9 @@ _BATCH = 5000
 _AFTER_FAILURE = 60.0
 #: Grouping takes at most one part in so many of the time.
 _REST = 20
+#: Files that we have and that were renamed are written down after so many seconds: a flush of the disk for each round
+#: would be dear where a producer renumbers, and a rename that a kill forgets is seen again.
+_RENAMES = 1.0
 
 
 class Baselines(Protocol):
@@ -51,14 +54,17 @@ class Watching:
     rescan: timedelta
     trouble: Callable[[str, str], None]  # (where, what); "" when it is over
     intake: Intake | None = None
+    hints: bool = True  # False: the lookout has none, so a walk alone tells what came
     wake: Callable[[], None] = lambda: None  # called from the lookout's threads when there is a hint
     _hints: queue.SimpleQueue[Hint] = field(default_factory=queue.SimpleQueue)
     _gather_at: dict[str, float] = field(default_factory=dict)  # source -> steady time
     _rest_until: dict[str, float] = field(default_factory=dict)  # source -> steady time
     _troubled: dict[Path, set[str]] = field(default_factory=dict)  # root -> where its last walk met trouble
     _walk_at: float = 0.0
+    _walked_at: datetime | None = None  # when the last walk began
     _walk_soonest: float = 0.0  # however often somebody asks
     _asked: bool = False
+    _renames_at: float = float("inf")  # steady time at which renames are written down
     _first: bool = True
 
     def start(self) -> None:
@@ -97,6 +103,9 @@ class Watching:
         self._follow_hints()
         if self.clock.steady() >= self._next_walk():
             self._walk_all()
+        if self.clock.steady() >= self._renames_at:
+            self._renames_at = float("inf")
+            self.ledger.note("", ())
         done: Counter[str] = Counter()
         if self.intake:
             done += self._take_in(self.intake)
@@ -129,7 +138,13 @@ class Watching:
         begun = self.clock.steady()
         try:
             done, again = gather(
-                source, self.outbox, self.clock, self.log, interrupted_at=newest, unfinished=unfinished
+                source,
+                self.outbox,
+                self.clock,
+                self.log,
+                interrupted_at=newest,
+                unfinished=unfinished,
+                walked_at=None if self.hints else self._walked_at,
             )
         except Exception as error:  # a plug-in's turn
             self.log.exception("grouping failed", source=source.name)
@@ -145,8 +160,8 @@ class Watching:
         return done
 
     def _until_next(self) -> float:
-        looks = (securing.next_look() for securing in self.chapters.values())
-        due = [self._next_walk(), *self._gather_at.values(), *(look for look in looks if look is not None)]
+        due = [self._next_walk(), self._renames_at, *self._gather_at.values()]
+        due += [look for securing in self.chapters.values() if (look := securing.next_look()) is not None]
         wait = min(due) - self.clock.steady()
         return max(wait, 0.0) if self._hints.empty() else 0.0
 
@@ -183,8 +198,16 @@ class Watching:
             self._walk(folder)
         for file in filter(None, map(self.lookout.look, files)):
             self._notice(file)
+        self._walk_renumbered()
         if files or folders:
-            self.ledger.note("", ())  # renames
+            self._renames_at = min(self._renames_at, self.clock.steady() + _RENAMES)
+
+    def _walk_renumbered(self) -> None:
+        """Where names change hands all the time, looks at single names may never meet a file; a walk does."""
+        for securing in self.chapters.values():
+            folders, securing.renumbered = securing.renumbered, set()
+            for folder in folders:
+                self._walk_for(securing, folder)
 
     def _tell(self, hint: Hint) -> str:
         """Keeps a trouble (or, without detail, that it is over) for the owner. Returns where it is."""
@@ -252,8 +275,11 @@ class Watching:
 
     def _walk(self, folder: Path) -> None:
         for securing in self._of(folder):
-            for file in self.lookout.walk(folder, securing.known, self._told):
-                securing.notice(file)
+            self._walk_for(securing, folder)
+
+    def _walk_for(self, securing: Securing, folder: Path) -> None:
+        for file in self.lookout.walk(folder, securing.known, self._told):
+            securing.notice(file)
 
 
 def _known_file(path: Path, print_: tuple[int, int, int, int]) -> SeenFile:

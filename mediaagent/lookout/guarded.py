@@ -1,4 +1,4 @@
-"""pyinotify 0.9.6 without what makes it fall: names that are not UTF-8, slow logging, watches that leak into children.
+"""pyinotify 0.9.6 without what makes it fall: bad names, slow logging, floods of one name, watches that leak.
 
 On Python 3.12 and later it needs pyasyncore, because it imports asyncore. Only its watch manager and its notifier are
 used; its own following of new and moved folders loses files (measured), so `tree` does that.
@@ -22,6 +22,8 @@ __all__ = ["Notifier", "Watches", "pyinotify"]
 
 _HEAD = struct.Struct("iIII")  # wd, mask, cookie, length of the name: inotify(7)
 _BUFFER = 256 * 1024
+#: Events after which a name may stand for another path.
+_PLACES = pyinotify.IN_ISDIR | pyinotify.IN_IGNORED | pyinotify.IN_MOVE_SELF | pyinotify.IN_Q_OVERFLOW
 
 # It prints errors to stderr through a handler of its own; ours are told as hints.
 pyinotify.log.handlers.clear()
@@ -81,16 +83,29 @@ class Notifier(pyinotify.Notifier):  # type: ignore[misc]
     def __init__(self, watches: Watches, handle: Callable[[int, int, str], None]) -> None:
         super().__init__(watches, handle)
         self._eventq: deque[tuple[int, int, str]] = deque()
+        self.repeated = False  # whether the last buffer told the same of some file again
 
     def read_events(self) -> None:
-        """One buffer full. The original dies on a name that is not UTF-8, and formats every event for its log."""
+        """One buffer full. The original dies on a name that is not UTF-8, and formats every event for its log.
+
+        What is told of a file twice is handed over once: both happened before anybody looks. A producer that renumbers
+        sends a hundred thousand events a second about a few names, and whoever handles each starves the other threads.
+        """
         data = os.read(self._fd, _BUFFER)
         position = 0
+        told: set[tuple[int, int, bytes]] = set()
+        self.repeated = False
         while position < len(data):
             descriptor, mask, _, length = _HEAD.unpack_from(data, position)
             position += _HEAD.size + length
-            name = data[position - length : position].rstrip(b"\0")
-            self._eventq.append((descriptor, mask, os.fsdecode(name)))
+            event = (descriptor, mask, data[position - length : position])
+            if mask & _PLACES:
+                told.clear()  # what has this name from here on may be another file
+            elif event in told:
+                self.repeated = True
+                continue
+            told.add(event)
+            self._eventq.append((descriptor, mask, os.fsdecode(event[2].rstrip(b"\0"))))
 
     def process_events(self) -> None:
         """Hands over what was read."""

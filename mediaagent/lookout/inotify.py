@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,10 @@ from mediaagent.model import Hint, SeenFile
 from mediaagent.ports import Clock
 
 __all__ = ["InotifyLookout"]
+
+#: Where the same is told again and again, events gather for so many seconds: told once, they cost almost nothing. The
+#: kernel's queue (16,384) takes several times what one producer can rename meanwhile.
+_GATHER = 0.01
 
 
 class InotifyLookout(Walker):
@@ -103,7 +108,8 @@ class InotifyLookout(Walker):
 
 def _read(root: Root, tree: WatchedTree) -> None:
     try:
-        tree.read()
+        if tree.read():
+            time.sleep(_GATHER)
     except RootGone:
         root.lose()
         root.check()  # it may have been made again at once

@@ -82,11 +82,15 @@ class WatchedTree:
         self._folders.clear()
         self._gaps.clear()
 
-    def read(self) -> None:
-        """Reads what is there, after poll said so. Raises RootGone or Overflow; the watches are to be renewed then."""
+    def read(self) -> bool:
+        """Reads what is there, after poll said so. Returns whether the same was told again and again.
+
+        Raises RootGone or Overflow; the watches are to be renewed then."""
         assert self._notifier is not None
         self._notifier.read_events()
+        repeated = self._notifier.repeated
         self._notifier.process_events()
+        return repeated
 
     def mend(self) -> None:
         """Tries the gaps again."""

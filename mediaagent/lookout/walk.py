@@ -18,6 +18,9 @@ __all__ = ["WalkLookout", "Walker", "looks_linked"]
 
 Report = Callable[[Hint], None]
 
+#: Listings more of a folder in which names change hands: each meets all but a few of the files that were missed.
+_AGAIN = 5
+
 
 class Walker:
     """What all lookouts share: walk, look and mark."""
@@ -100,19 +103,47 @@ def _mark(name: str, status: os.stat_result) -> int:
 
 def _files(folder: str, folders: list[str]) -> Iterator[tuple[str, os.stat_result]]:
     """The regular files of one folder; its sub-folders are put into `folders`. Raises OSError after the last one
-    when some of them could not be looked at."""
+    when some of them could not be looked at.
+
+    A file that is there all the time is met, also where names change hands between the listing and the look at each."""
     trouble: OSError | None = None
+    missed: dict[int, tuple[str, int]] = {}  # inode -> its name when it was listed, and whose inode that name had then
     with os.scandir(folder) as entries:
         for entry in entries:
             try:
                 if entry.is_file(follow_symlinks=False):
                     status = entry.stat(follow_symlinks=False)
+                    if status.st_ino != entry.inode():
+                        missed[entry.inode()] = (entry.path, status.st_ino)
                     if S_ISREG(status.st_mode):  # the name may have become another file's since
                         yield entry.path, status
                 elif entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
             except OSError as error:
-                if error.errno not in VANISHED:
+                if error.errno in VANISHED:
+                    missed[entry.inode()] = (entry.path, 0)
+                else:
                     trouble = error
+    for _ in range(_AGAIN if missed else 0):
+        yield from _met(folder, missed)
     if trouble is not None:
         raise trouble
+
+
+def _met(folder: str, missed: dict[int, tuple[str, int]]) -> Iterator[tuple[str, os.stat_result]]:
+    """Those of the missed files that are met now; the others stay missed while they may be about."""
+    with os.scandir(folder) as listing:
+        entries = [entry for entry in listing if entry.inode() in missed]
+    gone = missed.keys() - {entry.inode() for entry in entries}
+    for inode in gone:
+        del missed[inode]
+    for entry in entries:
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            continue
+        before, missed[entry.inode()] = missed[entry.inode()], (entry.path, status.st_ino)
+        if status.st_ino == entry.inode() and S_ISREG(status.st_mode):
+            yield entry.path, status
+        if status.st_ino == entry.inode() or before == (entry.path, status.st_ino):
+            del missed[entry.inode()]  # met; or this file system lists other inodes than it tells (overlayfs)

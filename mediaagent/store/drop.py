@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -44,8 +45,8 @@ class DropFolder:
                     names.append(entry.name)
         return sorted(names)
 
-    def take(self, name: str) -> tuple[Part, ...]:
-        """Copies of a bundle's words and files, safe on disk and in the ledger; none when it was taken before.
+    def copy(self, name: str) -> tuple[Part, ...]:
+        """Copies of a bundle's words and files; none when it was taken before.
 
         Raises Refused for what is no bundle, Unsecured for what can't be read or finds no room now."""
         words = self._look(name, WORDS)
@@ -54,14 +55,20 @@ class DropFolder:
         handed = self._read(words)
         if len(handed.files) > _MOST_FILES:
             raise Refused(f"{printable(words.path)}: more than {_MOST_FILES} files")
-        parts = [self._part(words, "words", "", handed, name)]
-        for number, shown in enumerate(handed.files, 1):
-            file = self._look(name, f"{number:04d}")
-            parts.append(self._part(file, handed.kind, f"{number:04d}/{_plain(shown)}", handed, name))
-        self._spool.settle(parts)
-        self._spool.amend(parts)
-        self._ledger.keep(parts)
+        parts: list[Part] = []
+        try:
+            parts.append(self._part(words, "words", "", handed, name))
+            for number, shown in enumerate(handed.files, 1):
+                file = self._look(name, f"{number:04d}")
+                parts.append(self._part(file, handed.kind, f"{number:04d}/{_plain(shown)}", handed, name))
+        except BaseException:
+            self._spool.discard(parts)
+            raise
         return tuple(parts)
+
+    def keep(self, parts: Sequence[Part]) -> None:
+        """Safe on disk and in the ledger: from here on they are ours. Raises Unsecured when there is no room."""
+        self._ledger.keep(self._spool.settle(parts))
 
     def remove(self, name: str) -> None:
         """It is ours by now."""
@@ -76,7 +83,7 @@ class DropFolder:
 
     def sweep(self) -> None:
         """At a start: copies that were not written down when the agent was killed. Their bundle still lies there."""
-        notes = [part for part, _ in self._spool.notes() if part.source == self._source]
+        notes = [part for part in self._spool.notes() if part.source == self._source]
         self._spool.release([part.file.parent for part in notes if not self._ledger.has_part(part.id)])
 
     def _tidy(self, entry: os.DirEntry[str]) -> None:
@@ -115,9 +122,8 @@ class DropFolder:
             raise Refused(f"{printable(words.path)} can't be used: {error}") from error
 
     def _part(self, file: SeenFile, role: str, name: str, handed: Handed, bundle: str) -> Part:
-        verdict = self._spool.prove(file, self.folder)
         claim = Claim(role=role, facts={"bundle": bundle, "by": file.owner})
-        part = self._spool.secure(self._source, self.folder, file, claim, replace(verdict, whole=True))
+        part = self._spool.secure(self._source, self.folder, file, claim, anyhow=True)
         facts = {**part.facts, **(asdict(handed) if role == "words" else {})}
         return replace(part, name=name or f"{bundle}/{WORDS}", facts=facts)
 

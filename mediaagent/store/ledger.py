@@ -39,6 +39,9 @@ _INSERT_PART = (
 )
 #: So many parts with the same bytes are looked at ("no signal" comes ten thousand times).
 _TWINS = 20
+_SAME = "inode = ? AND size = ? AND mtime_ns = ? AND device = ? AND source = ? AND path <> ?"
+_ELSEWHERE = f"SELECT path, part FROM files WHERE {_SAME} AND state IN ('taken', 'baseline', 'renamed') LIMIT 1"  # noqa: S608
+_TAKEN_BEFORE = f"SELECT path, id AS part FROM parts WHERE {_SAME} LIMIT 1"  # noqa: S608
 _INSERT_FILE = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -79,14 +82,15 @@ class SqliteLedger:
         self._renamed.clear()
 
     def _elsewhere(self, connection: sqlite3.Connection, source: str, file: SeenFile) -> sqlite3.Row | None:
-        """The same file under another name: a rename when that name is gone, nothing new when it is a hard link."""
-        print_ = file.fingerprint
-        row: sqlite3.Row | None = connection.execute(
-            "SELECT * FROM files WHERE inode = ? AND size = ? AND mtime_ns = ? AND device = ? AND source = ? "
-            "AND path <> ? AND state IN ('taken', 'baseline', 'renamed') LIMIT 1",
-            (*_identity(print_), source, os.fsencode(file.path)),
-        ).fetchone()
-        return row
+        """The same file under another name: a rename when that name is gone, nothing new when it is a hard link.
+
+        A part is remembered longer than the name that it had, which another file may have taken over meanwhile."""
+        values = (*_identity(file.fingerprint), source, os.fsencode(file.path))
+        for query in (_ELSEWHERE, _TAKEN_BEFORE):
+            row: sqlite3.Row | None = connection.execute(query, values).fetchone()
+            if row is not None:
+                return row
+        return None
 
     def note(self, source: str, notes: Iterable[FileNote]) -> None:
         with self._database.transaction() as connection:
@@ -111,6 +115,10 @@ class SqliteLedger:
                 what = "secured" if part.files else "noted"
                 self._history(connection, part.source, part.path, what, f"as {part.role}, {part.size} bytes")
 
+    def has_part(self, part_id: str) -> bool:
+        with self._database.reading() as connection:
+            return connection.execute("SELECT 1 FROM parts WHERE id = ?", (part_id,)).fetchone() is not None
+
     def twins(self, source: str, sha256: str) -> Sequence[Part]:
         with self._database.reading() as connection:
             rows = connection.execute(
@@ -128,10 +136,6 @@ class SqliteLedger:
         return row["id"] if row else ""
 
     # --- more than the port, for the composition root ---------------------------------------------------------------
-
-    def has_part(self, part_id: str) -> bool:
-        with self._database.reading() as connection:
-            return connection.execute("SELECT 1 FROM parts WHERE id = ?", (part_id,)).fetchone() is not None
 
     def forget_gone(self, before: datetime, limit: int = 1000) -> int:
         """Drops files noted before then that are not there any more. Returns how many were looked at."""

@@ -107,6 +107,9 @@ class SqliteOutbox:
             connection.executemany(
                 "UPDATE parts SET event = ?, spare = 1 WHERE id = ?", [(event, part.id) for part in spare]
             )
+            if done == "revised":  # what a later version of the same file has taken the place of
+                replaced = [(part.id,) for part in sighting.spare if part.event_key]
+                connection.executemany("UPDATE parts SET spare = 1 WHERE id = ?", replaced)
             connection.executemany("UPDATE parts SET shown = 0 WHERE id = ?", [(part.id,) for part in sighting.unshown])
             connection.execute(
                 "UPDATE events SET topic = ?, outcome = ?, keep_until = ? WHERE id = ?",

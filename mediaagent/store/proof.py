@@ -10,7 +10,7 @@ from mediaagent.model import SeenFile, Verdict, printable
 from mediaagent.rules.completeness import examine
 from mediaagent.store.safely import open_below, same_file, translated
 
-__all__ = ["prove"]
+__all__ = ["prove", "prove_open"]
 
 
 def prove(root: Path, file: SeenFile) -> Verdict:
@@ -18,7 +18,13 @@ def prove(root: Path, file: SeenFile) -> Verdict:
     with open_below(root, file.path) as descriptor:
         if not same_file(os.fstat(descriptor), file):
             raise Changed(f"{printable(file.path)} has changed")
-        try:
-            return examine(file.size, lambda offset, length: os.pread(descriptor, length, offset), file.path.name)
-        except OSError as error:
-            raise translated(file.path, error) from error
+        return prove_open(descriptor, file.path)
+
+
+def prove_open(descriptor: int, path: Path) -> Verdict:
+    """The same of a file that is open; raises Unsecured when it can't be read."""
+    try:
+        size = os.fstat(descriptor).st_size
+        return examine(size, lambda offset, length: os.pread(descriptor, length, offset), path.name)
+    except OSError as error:
+        raise translated(path, error) from error

@@ -19,7 +19,7 @@ def rebuild(database: Database, spool: DiskSpool, ledger: SqliteLedger) -> None:
     Where an event's posts went is not in the spool, so each of its deliveries will be in doubt: the target is asked
     before anything is posted. Events are prepared anew, from the same parts.
     """
-    ledger.keep(part for part, _ in spool.notes())
+    ledger.keep(spool.notes())
     with database.transaction() as connection:
         for event in spool.events():
             _take_up(connection, event)

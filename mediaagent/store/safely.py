@@ -12,7 +12,16 @@ from pathlib import Path
 from mediaagent.errors import Changed, Gone, Refused, SpoolFull, Unreadable, Unsecured
 from mediaagent.model import SeenFile, printable
 
-__all__ = ["copy_into", "fsync_folder", "open_below", "same_file", "translated", "write_durably"]
+__all__ = [
+    "copy_into",
+    "fsync_folder",
+    "open_below",
+    "open_folder_below",
+    "open_in",
+    "same_file",
+    "translated",
+    "write_durably",
+]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: opening a pipe that took the file's place must not wait for a writer.
@@ -24,6 +33,16 @@ _CHUNK = 1 << 20
 def open_below(root: Path, path: Path) -> Iterator[int]:
     """A descriptor of a regular file below `root`, each folder opened by descriptor and no link followed.
 
+    Raises Gone, Refused or Unreadable.
+    """
+    with open_folder_below(root, path.parent) as folder, open_in(folder, path) as descriptor:
+        yield descriptor
+
+
+@contextlib.contextmanager
+def open_folder_below(root: Path, path: Path) -> Iterator[int]:
+    """A descriptor of `root` or of a folder below it, each opened by descriptor and no link followed.
+
     Not by openat2: systemd's RestrictSUIDSGID refuses that call. The root itself may be a link: its owner chose it.
     Raises Gone, Refused or Unreadable.
     """
@@ -31,20 +50,30 @@ def open_below(root: Path, path: Path) -> Iterator[int]:
         try:
             here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             stack.callback(os.close, here)
-            *folders, name = path.relative_to(root).parts
-            for folder in folders:
+            for folder in path.relative_to(root).parts:
                 here = os.open(folder, _FOLDER, dir_fd=here)
                 stack.callback(os.close, here)
-            descriptor = os.open(name, _FILE, dir_fd=here)
-            stack.callback(os.close, descriptor)
         except OSError as error:
             raise translated(path, error) from error
+        yield here
+
+
+@contextlib.contextmanager
+def open_in(folder: int, path: Path) -> Iterator[int]:
+    """A descriptor of the regular file that has this name in an open folder. Raises Gone, Refused or Unreadable."""
+    try:
+        descriptor = os.open(path.name, _FILE, dir_fd=folder)
+    except OSError as error:
+        raise translated(path, error) from error
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise Refused(f"{printable(path)} is no regular file")
-        if found.st_nlink > 1 and found.st_uid not in {os.fstat(here).st_uid, os.geteuid()}:
+        if found.st_nlink > 1 and found.st_uid not in {os.fstat(folder).st_uid, os.geteuid()}:
             raise Refused(f"{printable(path)} is a hard link to a file of another user (uid {found.st_uid})")
         yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def translated(path: Path, error: OSError) -> Unsecured:

@@ -51,6 +51,7 @@ CREATE INDEX parts_by_event ON parts (event);
 CREATE INDEX parts_spare ON parts (id) WHERE spare = 1 AND released = 0;
 CREATE INDEX parts_by_content ON parts (sha256, source) WHERE sha256 <> '';
 CREATE INDEX parts_by_path ON parts (path);
+CREATE INDEX parts_by_identity ON parts (inode, size, mtime_ns);
 
 CREATE TABLE events (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,

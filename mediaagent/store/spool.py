@@ -10,28 +10,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import os
-import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from mediaagent.errors import Changed, Gone, SpoolFull
+from mediaagent.errors import Changed, Incomplete, SpoolFull, Unwanted
 from mediaagent.model import Claim, Event, Part, SeenFile, Verdict, printable
-from mediaagent.rules.completeness import examine
 from mediaagent.store.codec import dumps, loads
-from mediaagent.store.safely import copy_into, fsync_folder, open_below, same_file, translated, write_durably
+from mediaagent.store.hand import Hand, Held, hold
+from mediaagent.store.proof import prove_open
+from mediaagent.store.safely import copy_into, fsync_folder, translated, write_durably
 from mediaagent.store.weights import Weights, on_disk
 
 __all__ = ["DiskSpool", "new_id"]
@@ -39,8 +39,6 @@ __all__ = ["DiskSpool", "new_id"]
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 #: Room that stays free on the spool's disk: a tenth of it, but no more than this.
 _RESERVE = 2_000_000_000
-#: Looks at a folder that is being renumbered, before the hand that we hold is thought to be old.
-_LISTINGS = 10
 
 
 def new_id() -> str:
@@ -53,7 +51,6 @@ class _PartNote(msgspec.Struct):
     """part.json: enough to take the part up again when the database doesn't know it."""
 
     part: Part
-    wants: tuple[str, ...] = ()
 
 
 class DiskSpool:
@@ -76,40 +73,36 @@ class DiskSpool:
         """Bytes in the spool."""
         return self._weights.total
 
-    def prove(self, file: SeenFile, root: Path) -> Verdict:
-        with open_below(root, file.path) as descriptor:
-            if not same_file(os.fstat(descriptor), file):
-                raise Changed(f"{printable(file.path)} has changed")
-            try:
-                return examine(file.size, lambda offset, length: os.pread(descriptor, length, offset), file.path.name)
-            except OSError as error:
-                raise translated(file.path, error) from error
-
-    def secure(self, source: str, root: Path, file: SeenFile, claim: Claim, verdict: Verdict) -> Part:
-        part = _part(source, root, file, claim, verdict)
+    def secure(self, source: str, root: Path, file: SeenFile, claim: Claim, *, anyhow: bool = False) -> Part:
         if not claim.secure:
-            return part
-        making = self.folder_path / "tmp" / part.id
-        try:
-            part = self._copy(part, making, root, file, claim)
-        except OSError as error:
-            self._drop(making)
-            raise translated(file.path, error) from error
-        except BaseException:
-            self._drop(making)
-            raise
-        return part
+            shown = claim.hand[claim.shown][0] if claim.shown else file.path
+            return _part(source, root, file, claim, shown, Verdict(True))
+        with hold(root, file, claim) as hand:  # from here on it may take its time
+            verdict = _judged(hand, claim, anyhow)
+            file = replace(file, path=hand[claim.role].path)  # in a series it may have got another name
+            part = _part(source, root, file, claim, hand[claim.shown or claim.role].path, verdict)
+            making = self.folder_path / "tmp" / part.id
+            part = replace(part, files={role: making / role for role in hand})
+            try:
+                return self._copy(part, claim, hand)
+            except BaseException as error:
+                self.discard([part])
+                if isinstance(error, OSError):
+                    raise translated(file.path, error) from error
+                raise
 
     def _drop(self, making: Path) -> None:
         shutil.rmtree(making, ignore_errors=True)
         self._weights.drop(self.folder_path / "parts" / making.name)
 
-    def settle(self, parts: Sequence[Part]) -> None:
-        copied = [part for part in parts if part.files]
-        if not copied:
-            return
-        making = [self.folder_path / "tmp" / part.id for part in copied]
+    def settle(self, parts: Sequence[Part]) -> Sequence[Part]:
+        settled = {part.id: self._at_home(part) for part in parts if part.files}
+        if not settled:
+            return parts
+        making = [self.folder_path / "tmp" / part for part in settled]
         try:
+            for folder in making:
+                (folder / "part.json").write_bytes(self._note(settled[folder.name]))
             # Side by side: the file system writes down many flushes at once (measured here: 2 to 6 times faster).
             list(_flushers().map(_fsync, [file for folder in making for file in folder.iterdir()]))
             list(_flushers().map(_fsync, making))
@@ -117,36 +110,30 @@ class DiskSpool:
                 folder.rename(self.folder_path / "parts" / folder.name)
             fsync_folder(self.folder_path / "parts")
         except OSError as error:
-            for folder in making:
-                self._drop(folder)
+            self.discard(parts)
             raise translated(self.folder_path, error) from error
-        for part in copied:
-            self._weights.weigh(self.folder_path / "parts" / part.id)
+        for part in settled:
+            self._weights.weigh(self.folder_path / "parts" / part)
+        return [settled.get(part.id, part) for part in parts]
 
-    def _copy(self, part: Part, making: Path, root: Path, file: SeenFile, claim: Claim) -> Part:
-        """Opens the whole hand, sees that its names still stand for it, and only then takes its time to copy.
+    def discard(self, parts: Iterable[Part]) -> None:
+        for part in parts:
+            if part.files:
+                shutil.rmtree(self.folder_path / "tmp" / part.id, ignore_errors=True)
+                self.release([self.folder_path / "parts" / part.id])
 
-        What is open can't be renamed, replaced or deleted under our hands any more, only written to.
-        """
-        originals = {claim.role: file.path, **{role: paths[0] for role, paths in claim.hand.items()}}
-        with contextlib.ExitStack() as stack:
-            opened = {role: stack.enter_context(open_below(root, path)) for role, path in originals.items()}
-            if not same_file(os.fstat(opened[claim.role]), file):
-                raise Changed(f"{printable(file.path)} has changed")
-            if claim.series:
-                _not_being_renumbered(file.path, claim)
-            for role, path in originals.items():
-                _still_the_same(path, os.fstat(opened[role]))
-            size = sum(on_disk(os.fstat(each)) for each in opened.values())
-            self._make_room(size)
-            self._weights.put(self.folder_path / "parts" / part.id, size)  # reserved; weighed when it is settled
-            making.mkdir(mode=0o700)
-            for role, path in originals.items():
-                _copy_one(opened[role], path, making / role)
+    def _at_home(self, part: Part) -> Part:
         home = self.folder_path / "parts" / part.id
-        part = replace(part, sha256=_sha256(making / claim.role), files={role: home / role for role in originals})
-        (making / "part.json").write_bytes(self._note(part, claim.wants))
-        return part
+        return replace(part, files={role: home / role for role in part.files})
+
+    def _copy(self, part: Part, claim: Claim, hand: Hand) -> Part:
+        size = sum(on_disk(held.status) for held in hand.values())
+        self._make_room(size)
+        self._weights.put(self.folder_path / "parts" / part.id, size)  # reserved; weighed when it is settled
+        (self.folder_path / "tmp" / part.id).mkdir(mode=0o700)
+        for role, held in hand.items():
+            _copy_one(held, part.files[role])
+        return replace(part, sha256=_sha256(part.files[claim.role]))
 
     def _make_room(self, size: int) -> None:
         used = self.used
@@ -157,15 +144,9 @@ class DiskSpool:
         if disk.f_bavail * disk.f_frsize - size < reserve:
             raise SpoolFull(f"the disk of {self.folder_path} has less than {reserve} bytes free")
 
-    def amend(self, parts: Sequence[Part]) -> None:
-        list(_flushers().map(self._amend, [part for part in parts if part.files]))
-
-    def _amend(self, part: Part) -> None:
-        write_durably(self.folder_path / "parts" / part.id / "part.json", self._note(part, ()))
-
-    def _note(self, part: Part, wants: tuple[str, ...]) -> bytes:
+    def _note(self, part: Part) -> bytes:
         relative = {role: file.relative_to(self.folder_path) for role, file in part.files.items()}
-        return dumps(_PartNote(replace(part, files=relative), wants)).encode()
+        return dumps(_PartNote(replace(part, files=relative))).encode()
 
     def folder(self, event_id: int, revision: int) -> Path:
         return self._empty(self.folder_path / "events" / f"{event_id}-r{revision}")
@@ -195,7 +176,7 @@ class DiskSpool:
             shutil.rmtree(path, ignore_errors=True)
             self._weights.drop(path)
 
-    def notes(self) -> Iterator[tuple[Part, tuple[str, ...]]]:
+    def notes(self) -> Iterator[Part]:
         """Every part in the spool, as its part.json tells; those whose note can't be read are left alone."""
         for folder in sorted((self.folder_path / "parts").iterdir()):
             try:
@@ -203,7 +184,7 @@ class DiskSpool:
             except (OSError, msgspec.MsgspecError):
                 continue
             files = {role: self.folder_path / file for role, file in note.part.files.items()}
-            yield replace(note.part, files=files), note.wants
+            yield replace(note.part, files=files)
 
     def events(self) -> list[Event]:
         """Every event in the spool, as its event.json tells, oldest revision first."""
@@ -214,20 +195,42 @@ class DiskSpool:
         return sorted(found, key=lambda event: (event.id, event.revision))
 
 
-def _copy_one(source: int, path: Path, target: Path) -> None:
-    before = os.fstat(source)
+def _judged(hand: Hand, claim: Claim, anyhow: bool) -> Verdict:
+    """What the contents prove of the whole hand; the media type is that of what is shown.
+
+    Raises Unwanted or Incomplete; `anyhow`: not for a file that isn't whole, only for its companions."""
+    main = hand[claim.role]
+    verdict = prove_open(main.descriptor, main.path)
+    for role, held in hand.items():
+        if role == claim.role:
+            continue
+        proven = prove_open(held.descriptor, held.path)
+        if not proven.whole:
+            raise Incomplete(f"{printable(held.path.name)}: {proven.reason}")
+        if role == claim.shown:
+            verdict = replace(verdict, media_type=proven.media_type)
+    begun = verdict.whole or verdict.media_type != Verdict(True).media_type  # else it may still become anything
+    if claim.only and begun and verdict.media_type not in claim.only:
+        raise Unwanted(f"it is {verdict.media_type}; of this name only {' or '.join(claim.only)} is taken")
+    if not verdict.whole and not anyhow:
+        raise Incomplete(verdict.reason)
+    return verdict
+
+
+def _copy_one(source: Held, target: Path) -> None:
+    before = source.status
     descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        copy_into(source, descriptor, path)
+        copy_into(source.descriptor, descriptor, source.path)
     finally:
         os.close(descriptor)
-    after = os.fstat(source)
+    after = source.status
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise Changed(f"{printable(path)} changed while it was copied")
+        raise Changed(f"{printable(source.path)} changed while it was copied")
 
 
-def _part(source: str, root: Path, file: SeenFile, claim: Claim, verdict: Verdict) -> Part:
-    shown = claim.hand[claim.shown][0] if claim.shown else file.path
+def _part(source: str, root: Path, file: SeenFile, claim: Claim, shown: Path, verdict: Verdict) -> Part:
+    facts = dict(claim.facts) if verdict.whole else {**claim.facts, "not_whole": verdict.reason}
     return Part(
         id=new_id(),
         source=source,
@@ -241,9 +244,22 @@ def _part(source: str, root: Path, file: SeenFile, claim: Claim, verdict: Verdic
         fingerprint=file.fingerprint,
         seen_at=file.first_seen,
         modified_at=_moment(file.mtime_ns),
-        facts=dict(claim.facts),
-        identity=claim.identity,
+        facts=_tellable(facts),
+        identity=_tellable(claim.identity),
     )
+
+
+def _tellable(value: Any) -> Any:
+    r"""Without undecodable bytes of names, which no JSON holds.
+
+    >>> _tellable({"camera": ["gar\udce9n", 1]})
+    {'camera': ['gar\\udce9n', 1]}
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_tellable(name): _tellable(each) for name, each in value.items()}
+    return [_tellable(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _moment(nanoseconds: int) -> datetime:
@@ -252,34 +268,6 @@ def _moment(nanoseconds: int) -> datetime:
         return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=nanoseconds // 1000)
     except OverflowError:
         return datetime.fromtimestamp(0, UTC)
-
-
-def _not_being_renumbered(path: Path, claim: Claim) -> None:
-    """Between the rename of a companion and that of its file, names pair what does not belong together.
-
-    For just so long the file whose companion went ahead stands without it, wherever in the folder. So a look at the
-    names, between opening the hand and seeing that its names still stand for it, tells for sure.
-    """
-    endings = [paths[0].name.removeprefix(path.stem) for paths in claim.hand.values()]
-    series = re.compile(claim.series)
-    for _ in range(_LISTINGS):
-        names = set(os.listdir(path.parent))  # noqa: PTH208  (names alone)
-        stems = [
-            name.removesuffix(path.suffix) for name in names if name.endswith(path.suffix) and series.fullmatch(name)
-        ]
-        if all(stem + ending in names for stem in stems for ending in endings):
-            return
-    raise Changed(f"{printable(path.parent)} is being renumbered")
-
-
-def _still_the_same(path: Path, opened: os.stat_result) -> None:
-    """A renumbering while we opened gave the name to another file: what we hold is a mixture."""
-    try:
-        found = path.lstat()
-    except OSError as error:
-        raise Gone(f"{printable(path)} is gone") from error
-    if (found.st_dev, found.st_ino) != (opened.st_dev, opened.st_ino):
-        raise Changed(f"{printable(path)} is another file now")
 
 
 @functools.cache

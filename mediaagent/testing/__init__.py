@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from mediaagent.testing.clock import FakeClock
 from mediaagent.testing.files import MOMENT, part_of, seen_file
-from mediaagent.testing.uploaders import FarPost, FarSide, Notes, UploaderContract, new_key, photo_post, picture
+from mediaagent.testing.uploaders import (
+    FarPost,
+    FarSide,
+    Notes,
+    UploaderContract,
+    entry_post,
+    new_key,
+    photo_post,
+    picture,
+)
 from mediaagent.testing.watchers import WatcherContract
 
 __all__ = [
@@ -15,6 +24,7 @@ __all__ = [
     "Notes",
     "UploaderContract",
     "WatcherContract",
+    "entry_post",
     "new_key",
     "part_of",
     "photo_post",

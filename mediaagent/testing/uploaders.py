@@ -14,14 +14,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import struct
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from mediaagent.api import (
     Absent,
@@ -37,7 +38,7 @@ from mediaagent.api import (
 )
 from mediaagent.options import build, options_of, to_table
 
-__all__ = ["FarPost", "FarSide", "Notes", "UploaderContract", "new_key", "photo_post", "picture"]
+__all__ = ["FarPost", "FarSide", "Notes", "UploaderContract", "entry_post", "new_key", "photo_post", "picture"]
 
 
 class Notes(dict[str, str]):
@@ -103,11 +104,99 @@ def photo_post(
     )
 
 
+def entry_post(folder: Path, *names: str, text: str = "Exit 134.") -> Post:
+    """A long post with text files of these names, which lie in `folder`."""
+    parts = []
+    for number, name in enumerate(names):
+        file = folder / f"{len(names)}-{number}.log"
+        file.write_text(f"{name} {number}\n" * 100)
+        size = file.stat().st_size
+        parts.append(PostPart(file=file, role="log", media_type="text/plain", name=name, size=size))
+    return replace(photo_post(folder, title="Nightly: 2 of 90 failed", text=text), kind="entry", parts=tuple(parts))
+
+
+class _Killed(BaseException):
+    """The process was killed; `Exception` would be caught."""
+
+
+class _LastNotes(Notes):
+    """After each note the process is killed."""
+
+    def save(self, name: str, value: str) -> None:
+        super().save(name, value)
+        raise _Killed
+
+
 class UploaderContract:
     """What every uploader promises. Tests of what it does not offer (`find`, `revise`) pass without asking.
 
     Needs the fixtures `uploader` (a fresh target) and `far_side` (see `FarSide`).
     """
+
+    #: The kinds of post, of these two, that the target has a form for.
+    kinds: ClassVar[tuple[Literal["photo", "entry"], ...]] = ("photo",)
+
+    def _posts(self, folder: Path, *names: str, text: str = "Motion for 34 s.") -> Iterator[tuple[Post, str]]:
+        """One of each kind, and a key for it."""
+        for kind in self.kinds:
+            make = photo_post if kind == "photo" else entry_post
+            yield make(folder, *names, text=text), new_key()
+
+    def test_a_post_of_each_kind_is_there_once_with_all_its_parts(
+        self, uploader: Uploader, far_side: FarSide, tmp_path: Path
+    ) -> None:
+        for post, key in self._posts(tmp_path, "a.png", "b.log", "c"):
+            receipt = uploader.upload(post, key, Notes())
+            assert sorted(receipt.parts) == ["a.png", "b.log", "c"]
+            assert [(there.files, there.title) for there in far_side(key)] == [(3, post.title)]
+
+    def test_a_process_that_is_killed_after_each_step_makes_no_second_post(
+        self, uploader: Uploader, far_side: FarSide, tmp_path: Path
+    ) -> None:
+        for post, key in self._posts(tmp_path, "a.png", "b.png", "c.png"):
+            progress = _LastNotes()
+            for _ in range(20):
+                with contextlib.suppress(_Killed):
+                    uploader.upload(post, key, progress)
+                    break
+            else:
+                raise AssertionError("it takes notes for ever")
+            assert [there.files for there in far_side(key)] == [3]
+
+    def test_a_revision_without_our_own_files_keeps_those_that_are_there(
+        self, uploader: Uploader, far_side: FarSide, tmp_path: Path
+    ) -> None:
+        """They stay for a day after the post was delivered; the same may come again for a month."""
+        if not isinstance(uploader, RevisesPosts):
+            return
+        for post, key in self._posts(tmp_path, "a.png", "b.png"):
+            receipt = uploader.upload(post, key, Notes())
+            for part in post.parts:
+                part.file.unlink()
+            for times in (2, 3, 3):
+                told = replace(post, body=(Text(f"Seen {times} times."),), revision=times)
+                receipt = uploader.revise(receipt, told, key)
+                assert sorted(receipt.parts) == ["a.png", "b.png"]
+                (there,) = far_side(key)
+                assert there.files == 2
+                assert f"Seen {times} times." in there.text
+
+    def test_a_long_post_goes_on_without_a_file_that_is_gone_here_and_there(
+        self, uploader: Uploader, far_side: FarSide, tmp_path: Path
+    ) -> None:
+        if not isinstance(uploader, RevisesPosts) or "entry" not in self.kinds:
+            return
+        key = new_key()
+        receipt = uploader.upload(entry_post(tmp_path, "a.log"), key, Notes())
+        grown = entry_post(tmp_path, "a.log", "b.log", text="Exit 1.")
+        grown.parts[1].file.unlink()
+        for _ in ("once", "again, after a lost answer"):
+            receipt = uploader.revise(receipt, grown, key)
+            assert receipt.parts == ("a.log",)
+            (there,) = far_side(key)
+            assert there.files == 1
+            assert there.text.count("Left out: b.log") == 1
+            assert "Exit 1." in there.text
 
     def test_a_post_is_there_once_with_all_its_parts(
         self, uploader: Uploader, far_side: FarSide, tmp_path: Path

@@ -30,6 +30,7 @@ from mediaagent.workbench.judge import (
     unfit,
     uniquely_named,
     with_pictures,
+    without,
 )
 from mediaagent.workbench.limits import Limits
 from mediaagent.workbench.process import Child, Died, Hung
@@ -52,8 +53,8 @@ class ProcessWorkbench:
         idle: float = 30.0,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`patience`: seconds for one picture (an enricher gets more, by the number of parts, by the size
-        of sound, and by its own `time_limit`). `idle`: for `rest`."""
+        """`patience`: seconds for one picture (an enricher gets more, by the number and the size
+        of parts, and by its own `time_limit`). `idle`: for `rest`."""
         self._limits = limits or Limits()
         self._patience, self._idle, self._steady = patience, idle, steady
         self._turns = Turns()  # who has it may use and change the three below
@@ -91,11 +92,19 @@ class ProcessWorkbench:
         return self._cleaned(post, folder, notes), tuple(notes)
 
     def shrink(self, post: Post, limit: int, folder: Path) -> Post:
-        """Every part at most `limit` bytes (0: half of the largest now). Raises Rejected, or Deferred."""
+        """Every part at most `limit` bytes (0: half of the largest now); an entry does without those that can't be
+        made so, and says it. Raises Rejected, or Deferred."""
         largest = max((size_of(part) for part in post.parts), default=0)
         limit = limit or largest // 2
-        parts = [self._smaller(part, limit, folder / f"small-{limit}-{n:03}") for n, part in enumerate(post.parts)]
-        return replace(post, parts=uniquely_named(parts))
+        parts, left_out = [], []
+        for number, part in enumerate(post.parts):
+            try:
+                parts.append(self._smaller(part, limit, folder / f"small-{limit}-{number:03}"))
+            except Rejected:
+                if post.kind != "entry":
+                    raise
+                left_out.append(part)
+        return without(post, parts, left_out, limit)
 
     def rest(self) -> None:
         """Sends the child away when it has been idle for long enough. Never waits for work that is going on."""
@@ -152,7 +161,7 @@ class ProcessWorkbench:
     ) -> Post:
         request = wire.Enrich(step, options, wire.Draft.of(post), event, folder)
         try:
-            answer = self._ask(request, self._patience * (1 + len(post.parts) / 20) + more_for(post, options))
+            answer = self._ask(request, self._patience * (1 + len(post.parts) / 20) + more_for(post, event, options))
         except (Died, Hung) as error:
             raise Deferred(f"enricher {step} failed: {error}") from None
         if isinstance(answer, wire.Discard):

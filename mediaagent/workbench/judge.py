@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mediaagent.errors import Deferred, Discarded
-from mediaagent.model import Event, Post, PostPart
-from mediaagent.options import convert
+from mediaagent.model import Event, Post, PostPart, Text
+from mediaagent.options import convert, readable_size
 from mediaagent.rules.completeness import media_type_of
 from mediaagent.workbench import wire
 
@@ -29,10 +29,11 @@ __all__ = [
     "unfit",
     "uniquely_named",
     "with_pictures",
+    "without",
 ]
 
 _ACCESS = ("public", "members", "private")
-_LONGEST_SOUND = 3600.0  # seconds of patience
+_LONGEST = 3600.0  # seconds of patience, for long sound or large files
 _SVG = "image/svg+xml"
 _VAGUE = ("application/octet-stream", "text/plain")
 _CLEAN = ("image/jpeg", "image/png", "image/gif", "image/webp")  # what the child writes
@@ -80,8 +81,8 @@ def reason_of(answer: wire.Answer) -> str:
 
 
 def with_pictures(post: Post, parts: list[PostPart], reasons: list[str]) -> Post:
-    """The post with these parts. Raises Discarded when it had pictures and none is left."""
-    if reasons and not any(map(is_picture, parts)):
+    """The post with these parts. Raises Discarded when it had pictures and none is left; an entry does without."""
+    if reasons and post.kind != "entry" and not any(map(is_picture, parts)):
         raise Discarded(f"no picture that can be decoded: {'; '.join(reasons)}")
     return replace(post, parts=tuple(parts))
 
@@ -152,28 +153,40 @@ def uniquely_named(parts: Sequence[PostPart]) -> tuple[PostPart, ...]:
     return tuple(named)
 
 
-def more_for(post: Post, options: Mapping[str, Any]) -> float:
-    """Seconds that an enricher gets above the rest: for long sound (a second for each 20 kB: an hour of GSM 06.10, the
-    densest that telephone systems write, gets five minutes), and what its own option `time_limit` asks."""
+def more_for(post: Post, event: Event, options: Mapping[str, Any]) -> float:
+    """Seconds that an enricher gets above the rest: for large files (a second for each 20 MB, also of those that the
+    post does not show), for long sound (a second for each 20 kB: an hour of GSM 06.10, the densest that telephone
+    systems write, gets five minutes), and what its own option `time_limit` asks."""
     sound = sum(size_of(part) for part in post.parts if is_sound(part))
+    shown = {part.file: size_of(part) for part in post.parts}
+    hidden = {part.file: part.size for part in event.parts if part.role in part.files and part.file not in shown}
+    large = sum(shown.values()) + sum(hidden.values())
     asked = convert(options.get("time_limit", 0), timedelta, Path())
-    return min(sound / 20_000, _LONGEST_SOUND) + float(asked.total_seconds())
+    longest = min(sound / 20_000, _LONGEST) + min(large / 20_000_000, _LONGEST)
+    return longest + float(asked.total_seconds())
+
+
+def without(post: Post, parts: Sequence[PostPart], left_out: Sequence[PostPart], limit: int) -> Post:
+    """An entry with these parts, which says what the site does not take."""
+    why = f"more than the site takes: only files up to {readable_size(limit)} are sent"
+    said = "\n".join(f"Left out: {part.name} ({readable_size(size_of(part))}, {why})" for part in left_out)
+    return replace(post, parts=uniquely_named(parts), body=(*post.body, Text(said)) if said else post.body)
 
 
 def told_of(step: str, before: Post, after: Post) -> list[str]:
-    """What became of pictures and sounds. An enricher tells its reasons in a fact of the part, named like itself."""
-    sounds = [f"{step}: {part.name}: {part.facts[step]}" for part in after.parts if _is_news(step, part, before)]
+    """What became of the parts. An enricher tells its reasons in a fact of the part, named like itself."""
+    others = [f"{step}: {part.name}: {part.facts[step]}" for part in after.parts if _is_news(step, part, before)]
     pictures = [part for part in after.parts if is_picture(part)]
     count = sum(map(is_picture, before.parts))
     if count == len(pictures):
-        return sounds
+        return others
     return [
         f"{step} kept {len(pictures)} of {count} pictures",
         *(f"{step} chose {part.name}: {part.facts[step]}" for part in pictures if step in part.facts),
-        *sounds,
+        *others,
     ]
 
 
 def _is_news(step: str, part: PostPart, before: Post) -> bool:
     known = [each.facts for each in before.parts]
-    return is_sound(part) and step in part.facts and part.facts not in known
+    return not is_picture(part) and step in part.facts and part.facts not in known

@@ -3,8 +3,8 @@
     python -m tests.bench.bench_post [--photo-sh PATH] [--calls 25] [--pictures 500]
 
 photo.sh is BashKnown's own (https://github.com/mapkyca/BashKnown); MEDIAAGENT_PHOTO_SH names it, too. Without it the
-times are told alone. Calls are taken in turn, so that a busy machine is busy for all. What it costs to call photo.sh for
-each of the pictures is reckoned from the calls that were made.
+times are told alone. Calls are taken in turn, so that a busy machine is busy for all. What it would take to call
+photo.sh for each of the pictures is reckoned from the calls that were made.
 """
 
 from __future__ import annotations

@@ -50,7 +50,8 @@ def seen(post: StoredPost) -> FarPost:
     """As a browser shows it."""
     visible = re.sub(r"<span hidden[^>]*>.*?</span>", "", post.body)
     text = visible if post.kind == "note" else html.unescape(re.sub(r"<[a-z/][^>]*>", "", visible))
-    return FarPost(title=post.title, text=text, files=len(post.files))
+    linked = re.findall(r'<a href="[^"]*/file/', visible)
+    return FarPost(title=post.title, text=text, files=len(post.files) + len(linked))
 
 
 def deliver(known: Known, post: Post, key: str, tries: int = 8) -> Receipt:

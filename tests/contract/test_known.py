@@ -38,7 +38,8 @@ FILES = Path(__file__).parents[1] / "data" / "known" / "files"
 def double() -> Iterator[KnownDouble]:
     with watched() as running:
         yield running
-        assert all(file.field == "photo" for request in running.requests for file in request.files)
+        photos = [request for request in running.requests if request.path.startswith("/photo")]
+        assert all(file.field == "photo" for request in photos for file in request.files)
 
 
 @pytest.fixture
@@ -47,6 +48,8 @@ def known(double: KnownDouble) -> Known:
 
 
 class TestContract(UploaderContract):
+    kinds = ("photo", "entry")
+
     @pytest.fixture
     def uploader(self, known: Known) -> Known:
         return known
@@ -251,6 +254,28 @@ def test_a_post_deleted_by_its_owner_is_neither_revised_nor_made_again(
     with pytest.raises(Rejected, match="deleted"):
         known.revise(receipt, post, key)
     assert double.posts == []
+
+
+def test_a_photo_that_is_gone_here_and_was_never_there_is_a_dead_letter_and_changes_nothing(
+    double: KnownDouble, known: Known, tmp_path: Path
+) -> None:
+    key = new_key()
+    receipt = known.upload(photo_post(tmp_path, "a.png"), key, Notes())
+    before, grown = double.posts[0].body, photo_post(tmp_path, "a.png", "b.png", text="Two.")
+    for part in grown.parts:
+        part.file.unlink()
+    with pytest.raises(Rejected, match=r"the files of b\.png are gone, here and on the site"):
+        known.revise(receipt, grown, key)
+    assert double.posts[0].body == before
+
+
+def test_a_picture_that_can_not_be_read_only_delays(double: KnownDouble, known: Known, tmp_path: Path) -> None:
+    post = photo_post(tmp_path, "a.png")
+    post.parts[0].file.unlink()
+    post.parts[0].file.mkdir()
+    with pytest.raises(Deferred, match=r"a file of the post can't be read: Is a directory \(.*1-0\.png\)") as caught:
+        known.upload(post, new_key(), Notes())
+    assert not caught.value.in_doubt
 
 
 def test_a_post_that_the_site_made_and_does_not_show_is_not_made_again(

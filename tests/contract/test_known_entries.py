@@ -32,7 +32,7 @@ from tests.doubles.known_faults import (
     too_many,
 )
 from tests.doubles.known_http import Reply
-from tests.doubles.known_site import StoredPost
+from tests.doubles.known_site import Limits, StoredPost
 from tests.system.agent import wait_for
 
 FILES = Path(__file__).parents[1] / "data" / "known" / "files"
@@ -297,6 +297,101 @@ def test_a_change_sends_everything_again_but_the_files_that_are_there(
     assert second.fields == third.fields
 
 
+def test_killed_after_each_file_it_uploads_none_again(double: KnownDouble, known: Known, tmp_path: Path) -> None:
+    class Killed(BaseException):
+        pass
+
+    class LastNotes(Notes):
+        def save(self, name: str, value: str) -> None:
+            super().save(name, value)
+            raise Killed
+
+    post, key, progress, kills = report(tmp_path, *THREE), new_key(), LastNotes(), 0
+    while True:
+        try:
+            known.upload(post, key, progress)
+            break
+        except Killed:
+            kills += 1
+    assert kills == 4  # three files and the post
+    assert len(double.sent("POST", "/micropub")) == len(double.site.loose) == 3
+    assert len(double.posts) == 1
+
+
+@pytest.mark.parametrize("access", ["public", "members", "private"])
+def test_a_counted_post_is_told_anew_when_our_own_files_are_gone(
+    access: str, double: KnownDouble, known: Known, tmp_path: Path
+) -> None:
+    post, key = report(tmp_path, *THREE, access=access), new_key()
+    receipt = known.upload(post, key, Notes())
+    before, sent = links(double.posts[0]), double.sent("POST", "/entry")[0].fields
+    for part in post.parts:
+        part.file.unlink()
+    counted = replace(post, title="🐦 twice", body=(Text("Seen 2 times 🐦"), Link("build", "https://ci.example.org/2")))
+    for _ in ("once", "again, after a lost answer"):
+        assert known.revise(receipt, counted, key) == receipt
+        (made,) = double.posts
+        assert links(made) == ["https://ci.example.org/2", *before]
+        assert "core.4711.gz (5 kB)" in seen(made).text
+        assert (made.title, made.access) == ("twice", sent["access"])
+        assert "Seen 2 times &#128038;" in made.body
+    told = double.sent("POST", "/entry/edit")[-1].fields
+    assert {name: told[name] for name in ("tags", "access", "created")} == {
+        name: sent[name] for name in ("tags", "access", "created")
+    }
+    assert len(double.sent("POST", "/micropub")) == 3
+    assert [requests.get(url, timeout=5).status_code for url in before] == [200] * 3
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [LoseReply(path="/entry/edit/"), MadeBut(path="/entry/edit/"), CommitLate(path="/entry/edit/", seconds=0.6)],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_a_change_whose_answer_is_lost_may_be_repeated(
+    fault: Fault, double: KnownDouble, known: Known, tmp_path: Path
+) -> None:
+    post, key = report(tmp_path, "a.gz"), new_key()
+    receipt = known.upload(post, key, Notes())
+    post.parts[0].file.unlink()
+    counted = replace(post, body=(Text("Seen 3 times"),))
+    double.faults.append(replace(fault))
+    with pytest.raises(Deferred) as lost:
+        hasty(known, isinstance(fault, CommitLate)).revise(receipt, counted, key)
+    assert lost.value.in_doubt
+    assert known.revise(receipt, counted, key) == receipt
+    (made,) = double.posts
+    assert seen(made).text.count("Seen 3 times") == 1
+    assert (len(links(made)), len(double.site.loose)) == (1, 1)
+
+
+def test_of_a_file_that_is_gone_here_and_there_the_post_says_so(
+    double: KnownDouble, known: Known, tmp_path: Path
+) -> None:
+    post, key = report(tmp_path, "a.gz", "b.gz"), new_key()
+    receipt = known.upload(post, key, Notes())
+    for part in post.parts:
+        part.file.unlink()
+    del double.site.loose[0]
+    for _ in ("once", "again"):
+        assert known.revise(receipt, post, key).parts == ("b.gz",)
+        assert len(links(double.posts[0])) == 1
+        assert "Left out: a.gz (5 kB): its file is gone, here and on the site" in seen(double.posts[0]).text
+
+
+@pytest.mark.parametrize("recipients", [("", RECIPIENT), (RECIPIENT, "")], ids=["set later", "taken away later"])
+def test_a_link_stays_in_the_form_that_it_had_when_our_own_file_is_gone(
+    recipients: tuple[str, str], double: KnownDouble, known: Known, tmp_path: Path
+) -> None:
+    post, key = report(tmp_path, "a.gz"), new_key()
+    before, after = (replace(known, encrypt_to=recipient) for recipient in recipients)
+    receipt = before.upload(post, key, Notes())
+    linked = links(double.posts[0])
+    post.parts[0].file.unlink()
+    assert after.revise(receipt, post, key) == receipt
+    assert links(double.posts[0]) == linked
+
+
 def test_a_file_that_has_grown_takes_the_place_of_the_former(double: KnownDouble, known: Known, tmp_path: Path) -> None:
     key = new_key()
     receipt = known.upload(report(tmp_path, "job.log"), key, Notes())
@@ -327,6 +422,29 @@ def test_what_is_over_a_limit_of_php_or_nginx_is_too_large(plugins: set[str], si
     with watched(plugins=plugins, limits=STOCK) as double, pytest.raises(TooLarge):
         uploader_for(double).upload(post, new_key(), Notes())
     assert double.posts == []
+
+
+def test_the_smallest_go_first_so_that_one_refusal_tells_all(tmp_path: Path) -> None:
+    sizes = {"core.gz": 5_000_000, "job.log": 100_000, "heap.gz": 3_000_000, "other.gz": 1_900_000}
+    parts = tuple(attached(tmp_path, name, size=size) for name, size in sizes.items())
+    post, key, progress = replace(report(tmp_path), parts=parts), new_key(), Notes()
+    with watched(limits=STOCK) as double:
+        known = uploader_for(double)
+        with pytest.raises(TooLarge) as large:
+            known.upload(post, key, progress)
+        assert large.value.limit == 1_900_000  # what went through still goes through
+        assert len(double.sent("POST", "/micropub")) == 3
+        fitting = replace(post, parts=tuple(part for part in parts if part.size <= 1_900_000))
+        assert known.upload(fitting, key, progress).parts == ("job.log", "other.gz")
+        assert len(double.sent("POST", "/micropub")) == 3
+
+
+def test_a_text_that_is_too_long_by_itself_is_a_dead_letter(tmp_path: Path) -> None:
+    post = report(tmp_path, "a.gz", text="x" * 3_000_000)
+    with watched(limits=Limits(client_max_body_size=2_000_000)) as double:
+        with pytest.raises(Rejected, match="it is the text alone"):
+            uploader_for(double).upload(post, new_key(), Notes())
+        assert double.posts == []
 
 
 @pytest.mark.parametrize("plugins", [{"entry", "indiepub"}, {"entry"}], ids=["micropub", "file-upload"])

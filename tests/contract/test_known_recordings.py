@@ -247,6 +247,27 @@ def test_a_change_of_the_text_keeps_the_recording_and_the_access(
     assert all(not request.files for request in double.sent("POST", "/media/edit/"))
 
 
+def test_a_change_when_our_own_files_are_gone_keeps_the_recording_and_the_links(
+    double: KnownDouble, known: Known, tmp_path: Path
+) -> None:
+    post, key = voicemail(tmp_path, *(sound(tmp_path, name) for name in ("1.mp3", "2.mp3", "3.mp3"))), new_key()
+    receipt = known.upload(post, key, Notes())
+    kept = list(double.posts[0].files)
+    for part in post.parts:
+        part.file.unlink()
+    for _ in ("once", "again, after a lost answer"):
+        assert known.revise(receipt, replace(post, body=(Text("Twice."),)), key) == receipt
+    (made,) = double.posts
+    assert made.files == kept
+    assert (seen(made).files, len(double.site.loose)) == (3, 2)
+    del double.site.loose[0]
+    assert known.revise(receipt, post, key).parts == ("1.mp3", "3.mp3")
+    assert "Left out: 2.mp3 (20 kB): its file is gone, here and on the site" in seen(made).text
+    made.files.clear()
+    with pytest.raises(Rejected, match=r"the file of 1\.mp3 is gone, here and on the site"):
+        known.revise(receipt, post, key)
+
+
 def test_another_recording_takes_the_place_of_the_former(double: KnownDouble, known: Known, tmp_path: Path) -> None:
     key = new_key()
     receipt = known.upload(voicemail(tmp_path), key, Notes())

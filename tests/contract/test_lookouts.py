@@ -551,6 +551,15 @@ class TestInotify(KernelContract):
     def make(self) -> Lookout:
         return InotifyLookout(SystemClock(), retry=0.05)
 
+    def test_what_is_told_of_a_name_again_and_again_is_a_hint_now_and_then(self, lookout: Lookout, root: Path) -> None:
+        core = Core(lookout, root)
+        (root / "0").write_bytes(b"x")
+        for number in range(20_000):  # more than the kernel's queue holds
+            (root / str(number % 4)).rename(root / str((number + 1) % 4))
+        (root / "0").rename(root / "last")
+        core.wait_for_files(root / "last")
+        assert len(core.hints) < 5_000
+
     def test_it_sleeps_while_nothing_happens(self, lookout: Lookout, root: Path) -> None:
         for number in range(100):
             (root / str(number)).mkdir()

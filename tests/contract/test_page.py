@@ -12,6 +12,8 @@ from mediaagent.testing import FarPost, FarSide, UploaderContract
 
 
 class TestPage(UploaderContract):
+    kinds = ("photo", "entry")
+
     @pytest.fixture
     def uploader(self, tmp_path: Path) -> Page:
         return Page(path=tmp_path / "page")

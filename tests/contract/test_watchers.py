@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from mediaagent.api import Watcher
+from mediaagent.builtin.watchers.artifacts import Artifacts
 from mediaagent.builtin.watchers.folder import Folder
 from mediaagent.builtin.watchers.motion import Motion
 from mediaagent.builtin.watchers.voicemail import Voicemail
@@ -127,3 +128,35 @@ class TestVoicemail(WatcherContract):
 class TestVoicemailPerMailbox(TestVoicemail):
     def watcher(self, root: Path) -> Watcher:
         return Voicemail(path=root, copies="per-mailbox")
+
+
+class TestArtifacts(WatcherContract):
+    watched = (
+        "run-1/cores/core.press.4711",
+        "run-1/junit.xml",
+        "run-1/mediaagent.json",
+        "run-1/out.log",
+        "run-1/slug/test-failed-1.png",
+        "run-1/whatever",
+        "run-2/TEST-orchard.PressTest$Inner.xml",
+        "run-2/exit-code",
+    )
+    ignored = ("junit.xml", "run-1/slug/trace.zip", "run-1/report.html", "run-1.part/junit.xml", *PASSING)
+
+    def watcher(self, root: Path) -> Watcher:
+        return Artifacts(path=root, done="exit-code")
+
+
+class TestArtifactsWithoutFolders(WatcherContract):
+    watched = ("cores/core.press.4711", "junit.xml", "mediaagent.json", "out.log")
+    ignored = ("slug/trace.zip", "report.html", *PASSING)
+
+    def watcher(self, root: Path) -> Watcher:
+        return Artifacts(path=root, run="quiet")
+
+    def test_a_late_part_keeps_the_key_of_its_closed_event(self, tmp_path: Path) -> None:
+        """Here no part is late: what comes after the pause is another run."""
+        watcher = self.watcher(tmp_path)
+        (late,) = self.parts(watcher)[-1:]
+        (run,) = self.whole(watcher, [late, *self.parts(watcher, event_key="the-closed-one")[:-1]])
+        assert (run.key != "the-closed-one", run.parts) == (True, (late,))

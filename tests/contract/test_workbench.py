@@ -25,6 +25,7 @@ import pytest
 from mediaagent.errors import Deferred, Discarded, Rejected
 from mediaagent.model import Event, Fingerprint, Link, Part, Post, PostPart, Pre, Text
 from mediaagent.workbench.bench import Limits, ProcessWorkbench
+from mediaagent.workbench.judge import more_for
 from mediaagent.workbench.turns import Turns
 from tests.contract import workbench_plugins
 from tests.unit.metadata_samples import SECRETS, chunk, encoded, jpeg, png
@@ -290,6 +291,13 @@ def test_an_event_without_one_good_picture_is_discarded_with_the_reasons(bench: 
         bench.prepare(post_of(pile.add("cut.jpg", b"\xff\xd8\xff"), sound), event(), [], pile.made)
 
 
+def test_an_entry_goes_on_without_a_picture_that_does_not_decode(bench: Any, pile: Pile) -> None:
+    parts = pile.add("screen.png", b"\x89PNG\r\n\x1a\ncut", "image/png"), pile.add("job.log", b"x", "text/plain")
+    post, notes = bench.prepare(post_of(*parts, kind="entry"), event(), [], pile.made)
+    assert [part.name for part in post.parts] == ["job.log"]
+    assert notes[0].startswith("screen.png left out: it does not decode (")
+
+
 def test_a_post_that_never_had_a_picture_is_no_bad_one(bench: Any, pile: Pile) -> None:
     sound = pile.add("m.wav", b"RIFF....", "audio/wav")
     assert len(bench.prepare(post_of(sound), event(), [], pile.made)[0].parts) == 1
@@ -392,6 +400,16 @@ def test_an_enricher_that_fails_defers_the_event(pile: Pile, misbehaving: None, 
         assert str(failure.value).startswith(f"enricher {step} failed: ")
         assert reason in str(failure.value)
         assert len(bench.prepare(post_of(part), event(), [], pile.made)[0].parts) == 1
+
+
+def test_an_enricher_gets_more_time_for_large_files_also_for_those_that_the_post_does_not_show(pile: Pile) -> None:
+    core, log = pile.add("core", b"\x7fELF"), pile.add("job.log", b"ok", "text/plain")
+    os.truncate(core.file, 2_000_000_000)
+    unshown = replace(noted("core"), role="core", files={"core": core.file}, size=2_000_000_000, shown=False)
+    run = replace(event(), parts=(unshown,))
+    assert more_for(post_of(log), event(), {}) == pytest.approx(0, abs=0.001)
+    assert more_for(post_of(log), run, {"time_limit": "30s"}) == pytest.approx(130, abs=0.001)
+    assert more_for(post_of(log, core), run, {}) == pytest.approx(100, abs=0.001)
 
 
 def test_an_enricher_may_discard_the_event(bench: Any, pile: Pile, misbehaving: None) -> None:
@@ -584,6 +602,21 @@ def test_without_a_limit_the_largest_is_halved(bench: Any, pile: Pile) -> None:
     (part,) = bench.shrink(post_of(large), 0, pile.made).parts
     assert part.size <= large.file.stat().st_size // 2
     assert (part.name, part.media_type) == ("large.jpg", "image/jpeg")
+
+
+def test_an_entry_does_without_what_can_not_be_made_small_enough_and_says_so(bench: Any, pile: Pile) -> None:
+    core = pile.add("core.zst", bytes(48_000_000), "application/zstd")
+    log, picture = pile.add("job.log", b"x" * 900, "text/plain"), pile.add("screen.jpg", noisy(1))
+    tiny = pile.add("dense.jpg", noisy(3))
+    entry = post_of(core, log, picture, tiny, kind="entry", body=(Text("It failed."),))
+    post = bench.shrink(entry, 20_000, pile.made)
+    assert [part.name for part in post.parts] == ["job.log", "screen.jpg", "dense.jpg"]
+    assert max(part.file.stat().st_size for part in post.parts) <= 20_000
+    why = "more than the site takes: only files up to 20 kB are sent"
+    assert post.body == (Text("It failed."), Text(f"Left out: core.zst (48 MB, {why})"))
+    post = bench.shrink(post, 20, pile.made)
+    assert post.parts == ()
+    assert post.text.count("Left out") == 4
 
 
 def test_what_cannot_be_made_smaller_is_rejected(bench: Any, pile: Pile) -> None:

@@ -230,10 +230,10 @@ def test_an_unanswered_question_is_not_an_answer(house: House) -> None:
 def test_a_state_disk_that_goes_away_for_a_while_loses_no_file_of_the_batch(house: House) -> None:
     secure, calls = house.state.spool.secure, iter(range(100))
 
-    def vanishing(*arguments: Any) -> Any:
+    def vanishing(*arguments: Any, **options: Any) -> Any:
         if next(calls) == 1:
             raise OSError("the disk went away")
-        return secure(*arguments)
+        return secure(*arguments, **options)
 
     house.state.spool.secure = vanishing  # type: ignore[method-assign]
     for name in ("a-1.txt", "b-1.txt", "c-1.txt"):

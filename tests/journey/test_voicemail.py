@@ -141,6 +141,20 @@ def test_renumbering_moving_and_copying_make_no_second_post(tmp_path: Path) -> N
     assert sorted(phone.posted()) == [1, 2]
 
 
+def test_a_message_is_known_by_itself_when_another_has_taken_its_name(tmp_path: Path) -> None:
+    phone = Phone(tmp_path)
+    phone.message(OLD, 1)
+    phone.pass_time(1)
+    (phone.root / "default/1234/Old").mkdir()
+    phone.rename(OLD, "default/1234/Old/msg0000", "wav", "txt")
+    phone.message(OLD, 2)
+    phone.pass_time(1)
+    phone.rename("default/1234/Old/msg0000", NEW, "wav", "txt")
+    phone.settle()
+    assert phone.posted() == [1, 2]
+    assert not [line for line in phone.log.lines if "the same content" in line]  # so it was not copied again
+
+
 def test_a_message_that_is_forwarded_weeks_later_is_the_same_again(tmp_path: Path) -> None:
     phone = Phone(tmp_path)
     phone.message(OLD, 1)

@@ -15,6 +15,7 @@ from typing import Any
 
 from mediaagent import registry, settings
 from mediaagent.api import Ignored, Watcher
+from mediaagent.builtin.watchers.artifacts import Artifacts
 from mediaagent.builtin.watchers.folder import Folder
 from mediaagent.builtin.watchers.motion import Motion
 from mediaagent.builtin.watchers.voicemail import Voicemail
@@ -34,6 +35,7 @@ _SETTINGS = re.compile(r"<!-- settings -->\n```toml\n(.*?)```", re.DOTALL)
 _WATCHED: dict[str, Watcher] = {
     "motion": Motion(path=Path("/watched")),
     "voicemail": Voicemail(path=Path("/watched")),
+    "artifacts": Artifacts(path=Path("/watched")),
     "folder": Folder(path=Path("/watched"), patterns=["*.jpg"], ignore=["draft-*"]),
 }
 

@@ -57,6 +57,14 @@ def written(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    """The usual one; an agent in this process leaves a stricter one behind."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture
 def pbx(tmp_path: Path) -> Path:
     (tmp_path / "srv/pbx/spool/voicemail").mkdir(parents=True)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import gzip
 import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
 import numpy
 import pytest
 
+from mediaagent.demo import leave_message
+
+from .artifacts import RUN
 from .cli_help import JPEG, SETTINGS, Memory, Place, a_place
 
 MOTION = """\
@@ -184,6 +189,18 @@ def test_preview_shows_the_post_and_sends_nothing(place: Place) -> None:
     assert not (place.folder / "page").exists()
 
 
+def test_preview_asks_the_source_that_watches_the_file(tmp_path: Path) -> None:
+    """The demo's message, beside a camera that stands first."""
+    place = a_place(tmp_path, SETTINGS + '[watch.phone]\ntype = "voicemail"\npath = "spool"\n')
+    leave_message(tmp_path / "spool", started=datetime(2026, 11, 23, 3, 10, 41, tzinfo=UTC), pace=1000)
+    text = tmp_path / "spool/default/1234/INBOX/msg0000.txt"
+    answer = place.call("preview", str(text), "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["post"]["title"] == "Voicemail from Alice Example, 0:05"
+    other = place.call("preview", str(text), "--source", "feeder", "--json")
+    assert other.json["post"]["title"] == "msg0000"
+
+
 def test_preview_takes_files_from_anywhere_and_keeps_what_would_be_sent(tmp_path: Path) -> None:
     place = a_place(tmp_path, MOTION)
     names = ("01-20261123030801-00.jpg", "01-20261123030802-00.jpg", "01-20261123030805-00.jpg")
@@ -204,6 +221,38 @@ def test_preview_tells_every_file_that_cannot_be_used(place: Place) -> None:
     assert "cut or still being written" in answer.err
     assert "is not there" in answer.err
     assert "is no regular file" in answer.err
+
+
+RUNS = """\
+[agent]
+state = "state"
+
+[watch.nightly]
+type = "artifacts"
+path = "runs"
+enrich = []
+"""
+
+
+def test_preview_shows_a_run_as_it_would_be_posted(tmp_path: Path) -> None:
+    place = a_place(tmp_path, RUNS)
+    run = tmp_path / "runs" / "17"
+    run.mkdir(parents=True)
+    (run / "cut.xml").write_text("<testsuite><testcase name='press'><failure message='no grip'/></testcase>")
+    (run / "core").write_bytes(gzip.decompress((RUN / "tree/cores/segv/core.gz").read_bytes()))
+    post = place.call("preview", str(run / "cut.xml"), str(run / "core"), "--json").json["post"]
+    assert post["title"] == "17: 1 of 1 test failed, 1 crash, 1 report not whole"
+    assert "press: no grip" in str(post)
+    assert [part["name"] for part in post["parts"]] == ["cut.xml"]
+
+
+def test_preview_says_why_a_run_would_not_be_posted(tmp_path: Path) -> None:
+    place = a_place(tmp_path, RUNS)
+    report = tmp_path / "runs" / "17" / "junit.xml"
+    report.parent.mkdir(parents=True)
+    report.write_text("<testsuite><testcase name='press'/></testsuite>")
+    assert "nightly would not post it: it passed: 1 test" in place.call("preview", str(report)).out
+    assert "event 1: tests" in place.call("scan", "nightly").out
 
 
 # --- check ------------------------------------------------------------------------------------------------------------

@@ -189,6 +189,10 @@ def test_the_readme_is_short_and_has_the_two_commands_and_the_picture() -> None:
     assert "\npython3 -m venv .venv && .venv/bin/pip install . && .venv/bin/mediaagent demo\n" in readme
     assert "\npython3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest\n" in readme
     assert "](docs/page.png)" in readme
-    picture = (ROOT / "docs" / "page.png").read_bytes()
+
+
+@pytest.mark.parametrize(("name", "most"), [("page.png", 300_000), ("voicemail.png", 100_000)])
+def test_pictures_are_small(name: str, most: int) -> None:
+    picture = (ROOT / "docs" / name).read_bytes()
     assert picture.startswith(b"\x89PNG\r\n\x1a\n")
-    assert len(picture) < 300_000
+    assert len(picture) < most

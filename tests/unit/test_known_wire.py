@@ -7,6 +7,8 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ from typing import Any
 import pytest
 import requests
 
-from mediaagent.api import Deferred, Post, Rejected, Secret
+from mediaagent.api import Deferred, Post, PostPart, Rejected, Secret
 from mediaagent.builtin.uploaders.known import Known, encryption
+from mediaagent.builtin.uploaders.known import body as body_module
+from mediaagent.builtin.uploaders.known import client as client_module
 from mediaagent.builtin.uploaders.known.body import ShortFileError, form, multipart
 from mediaagent.builtin.uploaders.known.signing import signature, target
 from mediaagent.testing import Notes, new_key, photo_post
@@ -23,6 +27,7 @@ from tests.contract.known_replay import KEYS, recordings
 from tests.contract.known_steps import RECIPIENT
 from tests.doubles.known import BIRDCAM_KEY, KnownDouble
 from tests.doubles.known_http import Request
+from tests.doubles.known_sink import Sink
 from tests.doubles.known_site import StoredPost
 
 
@@ -127,6 +132,54 @@ def test_a_body_tells_whether_any_of_it_has_left() -> None:
     assert not body.started
     assert b"".join(body) == b"a=%C3%B6%26"
     assert body.started
+
+
+def test_chunks_grow_while_a_large_file_leaves_fast_and_are_small_again_when_it_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has to leave within the connection's time-out, however thin the line is."""
+    monkeypatch.setattr(body_module, "_SLOW", 0.05)
+    file = tmp_path / "core"
+    with file.open("wb") as core:
+        core.truncate(200_000_000)
+    body = multipart({}, "file", "core", "application/zstd", file)
+    lengths, sent = [], 0
+    for chunk in body:
+        lengths.append(len(chunk))
+        sent += len(chunk)
+        if len(lengths) == 500:
+            time.sleep(0.06)
+    assert (sent, body.finished) == (len(body), True)
+    assert lengths[1] == lengths[100] == 65_536
+    assert max(lengths[:499]) == lengths[499] == 524_288
+    assert lengths[500] == 65_536
+    assert sum(lengths[: lengths.index(131_072)]) > 8_000_000  # more than the system takes by itself
+
+
+def test_a_site_that_stops_reading_delays_within_the_connections_time_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_CONNECT_SECONDS", 1.0)
+    file = tmp_path / "core"
+    with file.open("wb") as core:
+        core.truncate(300_000_000)
+    part = PostPart(file=file, role="core", media_type="application/zstd", name="core.zst", size=300_000_000)
+    post = replace(photo_post(tmp_path), kind="entry", parts=(part,))
+    with Sink(stall_after=20_000_000) as sink:
+        known = Known(site=sink.address, user="birdcam", key=Secret(BIRDCAM_KEY))
+        tracemalloc.start()
+        begun = time.monotonic()
+        with known._connect() as client, pytest.raises(Deferred, match="stopped reading in the middle") as caught:
+            client.post("/media/edit", multipart({}, "media", "core.mp4", "video/mp4", file))
+        assert (caught.value.in_doubt, caught.value.target_down) == (True, True)
+        with pytest.raises(Deferred, match="stopped reading in the middle") as caught:
+            known.upload(post, new_key(), Notes())
+        assert not caught.value.in_doubt  # no post was made
+        assert time.monotonic() - begun < 10
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+        tracemalloc.stop()
+        assert sink.stalled.is_set()
+        assert (sink.files, sink.posts) == ({}, {})
 
 
 def test_a_file_that_shrinks_while_it_is_sent_is_no_post(tmp_path: Path) -> None:

@@ -29,6 +29,14 @@ APPENDED = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    """The usual one; an agent in this process leaves a stricter one behind."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture
 def heard(tmp_path: Path) -> Iterator[queue.SimpleQueue[float]]:
     """When a listener in `tmp_path`/state heard something."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,7 +20,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mediaagent.builtin.uploaders.page import Page, timeline
-from mediaagent.errors import Deferred
+from mediaagent.errors import Deferred, Rejected
 from mediaagent.model import Absent, Link, Post, PostPart, Pre, Receipt, Text, Unknown
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -510,6 +511,34 @@ def test_a_post_whose_own_file_is_missing_does_not_take_the_target_down(page: Pa
         put(page, "k1", a_post("Garden", gone))
     assert not caught.value.target_down
     assert page.find("k1") == Absent()
+
+
+def test_a_part_that_is_gone_here_keeps_the_file_that_the_page_shows(page: Page, folder: Path, part: MakePart) -> None:
+    twins = part("A.jpg", b"first"), part("a.jpg", b"second"), part("b.jpg", b"third")
+    another = part("A.jpg", b"another")
+    put(page, "k1", a_post("Garden", *twins))
+    for each in twins:
+        each.file.unlink()
+    receipt = page.revise(Receipt(url=""), a_post("Garden", *twins[1:], another), "k1")
+    assert receipt.parts == ("a.jpg", "b.jpg", "A.jpg")
+    (item,) = feed_of(folder)["items"]
+    shown = {each["title"]: (folder / unquote(each["url"])).read_bytes() for each in item["attachments"]}
+    assert shown == {"a.jpg": b"second", "b.jpg": b"third", "A.jpg": b"another"}
+
+
+def test_a_part_that_is_gone_here_and_on_the_page_is_a_dead_letter_or_told_in_an_entry(
+    page: Page, folder: Path, part: MakePart
+) -> None:
+    picture, log = part(), part("job.log", b"x" * 2000, "text/plain")
+    put(page, "k1", a_post("Garden", picture))
+    log.file.unlink()
+    with pytest.raises(Rejected, match=r"the files of job\.log are gone, here and on the page"):
+        page.revise(Receipt(url=""), a_post("Garden", picture, log), "k1")
+    assert page.revise(Receipt(url=""), replace(a_post("Garden", picture, log), kind="entry"), "k1").parts == (
+        "bird.jpg",
+    )
+    assert "Left out: job.log (2 kB): its file is gone, here and on the page" in Html(folder / "index.html").text
+    assert put(page, "k2", replace(a_post("Nightly", log), kind="entry")).parts == ()
 
 
 @pytest.mark.parametrize("content", [b"", b'{"version": "https', b"\xff\xfe", b"[]", b'{"items": [{"id": 5}]}'])

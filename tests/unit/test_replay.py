@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from tests.replay import replay
 
 DATA = Path(__file__).parents[1] / "data" / "motion"
+RUN = DATA.parent / "artifacts" / "run"
 
 
 @pytest.mark.parametrize("scenario", ["four-cameras", "motioneye-names", "ftp"])
@@ -24,6 +26,15 @@ def test_every_picture_ends_as_it_was_recorded(scenario: str, tmp_path: Path) ->
         assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == found["sha256"], name
     for name, found in expected["movies"].items():
         assert (tmp_path / name).stat().st_size == found["size"], name
+
+
+def test_a_test_run_ends_as_it_was_recorded(tmp_path: Path) -> None:
+    replay(RUN, tmp_path)
+    recorded = {str(path.relative_to(RUN / "tree")): path for path in (RUN / "tree").rglob("*") if path.is_file()}
+    for name, path in recorded.items():
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        assert (tmp_path / name.removesuffix(".gz")).read_bytes() == data, name
+    assert len(recorded) == sum(path.is_file() for path in tmp_path.rglob("*")) == 37
 
 
 def test_the_pace_is_the_producers_times_the_speed(tmp_path: Path) -> None:

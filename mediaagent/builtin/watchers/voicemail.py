@@ -23,6 +23,7 @@ from mediaagent.api import (
     Sighting,
     option,
     plugin,
+    printable,
 )
 from mediaagent.builtin.watchers import voicemail_mailboxes as boxes
 from mediaagent.builtin.watchers.voicemail_sound import NoSound, seconds_of
@@ -154,7 +155,9 @@ class Voicemail:
         if len(below) > 4 or len(place) < 3:
             return _DEEP
         if folder not in self.folders:
-            return Ignored(f"the folder {folder} is not among `folders`" if _SOUND.fullmatch(name) else _OTHER.reason)
+            return Ignored(
+                f"the folder {printable(folder)} is not among `folders`" if _SOUND.fullmatch(name) else _OTHER.reason
+            )
         if not _MESSAGE.fullmatch(name):
             sound = _SOUND.fullmatch(name)
             text = file.path.with_name(f"{sound[1]}.txt") if sound else None
@@ -163,7 +166,8 @@ class Voicemail:
             return _LARGE
         return self._claim(file.path, *place)
 
-    def _claim(self, path: Path, context: str, mailbox: str, folder: str) -> Claim:
+    def _claim(self, path: Path, *place: str) -> Claim:
+        context, mailbox, folder = map(printable, place)
         # No quiet: the text, which Asterisk puts in its place last, says when it is whole (see `read`).
         return Claim(
             role="text",

@@ -22,6 +22,7 @@ from mediaagent.api import (
     Unknown,
     option,
     plugin,
+    printable,
 )
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Known:
 
     def upload(self, post: Post, key: str, progress: Progress) -> Receipt:
         """Posts it and reads it back. Raises Deferred, Rejected or TooLarge."""
-        with self._connect() as client:
+        with self._connect() as client, _readable():
             return self._kind(post).upload(client, post, _checked(key), progress)
 
     def find(self, key: str) -> Found:
@@ -136,8 +137,8 @@ class Known:
             return Unknown(str(unasked))
 
     def revise(self, receipt: Receipt, post: Post, key: str) -> Receipt:
-        """Changes the text, adds the photos that are not there yet. Raises Deferred, Rejected or TooLarge."""
-        with self._connect() as client:
+        """Changes the text, adds the files that are not there yet. Raises Deferred, Rejected or TooLarge."""
+        with self._connect() as client, _readable():
             return self._kind(post).revise(client, receipt, post, _checked(key))
 
     def check(self) -> Iterator[Problem]:
@@ -220,6 +221,15 @@ def _plausible(key: str, where: str) -> str:
     if not key or not key.isascii() or not key.isprintable():
         raise Deferred(f"{where} is no API key", target_down=True)
     return key
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        about = f" ({printable(error.filename)})" if error.filename else ""
+        raise Deferred(f"a file of the post can't be read: {error.strerror}{about}") from error
 
 
 def _checked(key: str) -> str:

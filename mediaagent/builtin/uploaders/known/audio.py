@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mediaagent.api import Deferred, Post, PostPart, Progress, Receipt, Rejected, TooLarge
 from mediaagent.builtin.uploaders.known import finding, proof
-from mediaagent.builtin.uploaders.known.attachment import Linked, attach, lacking
+from mediaagent.builtin.uploaders.known.attachment import Linked, attach, is_here, lacking, size_of, without
 from mediaagent.builtin.uploaders.known.client import Client
 from mediaagent.builtin.uploaders.known.draft import Draft, Recording
 from mediaagent.builtin.uploaders.known.entry import Entries
@@ -40,9 +40,10 @@ class Recordings:
         played = self._played(post, key)
         if played is None or not self._plugin_is_on(client):
             return self._entries.upload(client, post, key, progress)
-        location = self._draft(client, post, key, progress).send(recording=_recording(played, post, key))
+        draft = self._draft(client, post, key, progress)
+        location = draft.send(recording=_recording(played, post, key))
         progress.save("location", location)
-        return self._complete(client, proof.fresh(client, location, key), post, key, progress)
+        return self._complete(client, proof.fresh(client, location, key), draft.post, key, progress)
 
     def revise(self, client: Client, receipt: Receipt, post: Post, key: str) -> Receipt:
         """Gives the post at `receipt` the text of `post`, and those of its files that are not there yet."""
@@ -50,7 +51,7 @@ class Recordings:
         if item.type != "media":
             return self._entries.change(client, item, post, key)
         linked = Linked(item, post.parts, key, self.encrypt_to)
-        self._change(client, item, post, key, linked)
+        post = self._change(client, item, post, key, linked)
         return self._complete(client, proof.again(client, item), post, key, linked)
 
     @property
@@ -68,26 +69,34 @@ class Recordings:
         return [part for part in post.parts if part is not played]
 
     def _draft(self, client: Client, post: Post, key: str, progress: Progress) -> Draft:
-        links = attach(client, self._others(post, key), key, progress, self.encrypt_to)
-        return Draft(client, post, key, "media", links)
+        others = self._others(post, key)
+        links = attach(client, others, key, progress, self.encrypt_to)
+        post = without(post, [part for part in others if part.name not in links])
+        return Draft(client, post, key, "media", [links[part.name] for part in others if part.name in links])
 
-    def _change(self, client: Client, item: Item, post: Post, key: str, progress: Progress) -> None:
-        """Sends every word again; the recording only where the site holds another one (it takes the place of that)."""
-        draft = self._draft(client, post, key, progress)
+    def _change(self, client: Client, item: Item, post: Post, key: str, progress: Progress) -> Post:
+        """Sends every word again; the recording only where the site holds another one (it takes the place of that).
+
+        Returns the post as it is there now."""
         played = self._played(post, key)
-        if played is None or _held(item, _recording(played, post, key)):
+        stays = played is None or _held(item, _recording(played, post, key))
+        if played and not stays and not is_here(played):
+            raise Rejected(f"{item.url}: the file of {played.name} is gone, here and on the site")
+        draft = self._draft(client, post, key, progress)
+        if played is None or stays:
             draft.send(item.id)
-            return
+            return draft.post
         draft.send(item.id, _recording(played, post, key))
         if {held.id for held in proof.again(client, item).attachments} <= {held.id for held in item.attachments}:
             # the site says 200 too when PHP had dropped the file, or (over post_max_size) all that was sent
             draft.send(item.id)
-            size = played.file.stat().st_size
+            size = size_of(played)
             raise TooLarge(f"{item.url}: the site did not keep {played.name} of {size} bytes in place of the former")
+        return draft.post
 
     def _complete(self, client: Client, item: Item, post: Post, key: str, progress: Progress) -> Receipt:
         if self._missing(item, post, key):
-            self._change(client, item, post, key, progress)
+            post = self._change(client, item, post, key, progress)
             item = proof.again(client, item)
         lost = self._missing(item, post, key)
         if lost:
@@ -118,13 +127,12 @@ def _recording(part: PostPart, post: Post, key: str) -> Recording:
     name, kind = media_name(part, key), bare(part.media_type)
     if post.kind == "audio" and kind == "video/mp4" and name.lower().endswith(".m4a"):
         kind = "audio/mp4"  # one container for both; the site's player goes by this
-    return Recording(name, kind, part.file)
+    return Recording(name, kind, part.file, size_of(part))
 
 
 def _held(item: Item, recording: Recording) -> bool:
     """The site keeps it: same name, byte for byte as long, and as something that is played."""
-    size = recording.path.stat().st_size
     return any(
-        held.name == recording.name and held.size == size and held.media_type.startswith(("audio/", "video/"))
+        held.name == recording.name and held.size == recording.size and held.media_type.startswith(("audio/", "video/"))
         for held in item.attachments
     )

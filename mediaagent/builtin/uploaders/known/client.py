@@ -73,14 +73,16 @@ class Client:
         request = self._session.prepare_request(requests.Request(method, url, data=body, headers=headers))
         request.headers["X-KNOWN-SIGNATURE"] = signature(self._key, request.path_url)
         seconds = self._seconds + (len(body) / _BYTES_A_SECOND if body else 0)
+        stall = min(_CONNECT_SECONDS, seconds)
         try:
-            with self._session.send(
-                request, stream=True, allow_redirects=False, timeout=(min(_CONNECT_SECONDS, seconds), seconds)
-            ) as response:
+            with self._session.send(request, stream=True, allow_redirects=False, timeout=(stall, seconds)) as response:
                 return Answer(response.status_code, _small(response.headers), _read(response, seconds))
         except (requests.RequestException, ShortFileError) as error:
+            words = _words(error, urlsplit(url).hostname or url, seconds)
+            if "timed out" in str(error) and body and body.started and not body.finished:
+                words = f"the site stopped reading in the middle of what we sent, for {stall:.0f} s"
             raise Deferred(
-                f"{self.site}: {_words(error, urlsplit(url).hostname or url, seconds)}",
+                f"{self.site}: {words}",
                 in_doubt=body is not None and body.started,
                 target_down=not isinstance(error, ShortFileError),
             ) from None  # the request in the original carries the signature

@@ -65,7 +65,9 @@ class Desk:
         if answer.status == 200 and answer.get("contentTypes") is False:
             raise Rejected(f"{self._client.site}: it took us for an anonymous reader: user or key are wrong")
         # a file is what it is; a page is a login's, or another server's
-        return answer.status == 200 and (answer.json is not None or "html" not in answer.headers.get("content-type", ""))
+        return answer.status == 200 and (
+            answer.json is not None or "html" not in answer.headers.get("content-type", "")
+        )
 
     def _done(self, answer: Answer) -> bool:
         if answer.status == 201:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import urlencode
 
-from mediaagent.api import Post
+from mediaagent.api import Post, Rejected, TooLarge
 from mediaagent.builtin.uploaders.known import text
 from mediaagent.builtin.uploaders.known.answers import made, refused_by_database
 from mediaagent.builtin.uploaders.known.body import Body, form, multipart
@@ -28,6 +28,7 @@ class Recording(NamedTuple):
     name: str
     media_type: str
     path: Path
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,12 @@ class Draft:
             body = _body(_plainer(fields), recording, repeated)
             answer = self.client.post(path, body)
         what = self.client.site + path.partition("?")[0] + (f" ({recording.name})" if recording else "")
-        return made(answer, self.client.site, what, len(body))
+        try:
+            return made(answer, self.client.site, what, len(body))
+        except TooLarge as large:
+            if recording:
+                raise
+            raise Rejected(f"{large}; it is the text alone, so smaller files would not help") from None
 
     def _fields(self, common: dict[str, str]) -> dict[str, str]:
         if self.kind == "media":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mediaagent.api import Deferred, Post, Progress, Receipt
 from mediaagent.builtin.uploaders.known import finding, proof
-from mediaagent.builtin.uploaders.known.attachment import Linked, attach, lacking
+from mediaagent.builtin.uploaders.known.attachment import Linked, attach, lacking, without
 from mediaagent.builtin.uploaders.known.client import Client
 from mediaagent.builtin.uploaders.known.draft import Draft
 from mediaagent.builtin.uploaders.known.finding import Item
@@ -28,9 +28,10 @@ class Entries:
         location = progress.get("location")
         if location:
             return self.complete(client, proof.standing(client, location, key, progress), post, key, progress)
-        location = self._draft(client, post, key, progress).send()
+        draft = self._draft(client, post, key, progress)
+        location = draft.send()
         progress.save("location", location)
-        return self._receipt(client, proof.fresh(client, location, key), post, key)
+        return self._receipt(client, proof.fresh(client, location, key), draft.post, key)
 
     def revise(self, client: Client, receipt: Receipt, post: Post, key: str) -> Receipt:
         """Gives the entry at `receipt` the text of `post`, and those of its files that are not there yet."""
@@ -39,18 +40,21 @@ class Entries:
     def complete(self, client: Client, item: Item, post: Post, key: str, progress: Progress) -> Receipt:
         """The receipt of an entry that is there, after what it lacks was added."""
         if lacking(item, post.parts, key, self.encrypt_to):
-            self._draft(client, post, key, progress).send(item.id)
-            item = proof.again(client, item)
+            draft = self._draft(client, post, key, progress)
+            draft.send(item.id)
+            item, post = proof.again(client, item), draft.post
         return self._receipt(client, item, post, key)
 
     def change(self, client: Client, item: Item, post: Post, key: str) -> Receipt:
-        """Makes an entry that is there equal to `post`."""
-        linked = Linked(item, post.parts, key, self.encrypt_to)
-        self._draft(client, post, key, linked).send(item.id)
-        return self._receipt(client, proof.again(client, item), post, key)
+        """Makes an entry that is there equal to `post`. What it links stays, also when our own copy is gone."""
+        draft = self._draft(client, post, key, Linked(item, post.parts, key, self.encrypt_to))
+        draft.send(item.id)
+        return self._receipt(client, proof.again(client, item), draft.post, key)
 
     def _draft(self, client: Client, post: Post, key: str, progress: Progress) -> Draft:
-        return Draft(client, post, key, "entry", attach(client, post.parts, key, progress, self.encrypt_to))
+        links = attach(client, post.parts, key, progress, self.encrypt_to)
+        post = without(post, [part for part in post.parts if part.name not in links])
+        return Draft(client, post, key, "entry", [links[part.name] for part in post.parts])
 
     def _receipt(self, client: Client, item: Item, post: Post, key: str) -> Receipt:
         lost = lacking(item, post.parts, key, self.encrypt_to)

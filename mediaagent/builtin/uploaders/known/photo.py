@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from mediaagent.api import Deferred, Post, PostPart, Progress, Receipt, Rejected
 from mediaagent.builtin.uploaders.known import finding, proof, text
 from mediaagent.builtin.uploaders.known.answers import made, refused_by_database
+from mediaagent.builtin.uploaders.known.attachment import is_here
 from mediaagent.builtin.uploaders.known.body import multipart
 from mediaagent.builtin.uploaders.known.client import Client
 from mediaagent.builtin.uploaders.known.common import common_fields, syndication
@@ -62,6 +63,9 @@ def revise(client: Client, receipt: Receipt, post: Post, key: str) -> Receipt:
     _refuse(post)
     item = proof.ours(client, receipt, key)
     draft = Draft(client, post, key, common_fields(client, post))
+    lost = [part.name for part in draft.missing(item) if not is_here(part)]
+    if lost:
+        raise Rejected(f"{item.url}: the files of {', '.join(lost)} are gone, here and on the site")
     if not draft.missing(item):
         _, draft = _submit(draft, f"/photo/edit/{item.id}", None)
         item = proof.again(client, item)

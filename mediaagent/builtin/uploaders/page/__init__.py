@@ -19,6 +19,7 @@ from mediaagent.api import (
     Problem,
     Progress,
     Receipt,
+    Rejected,
     TooLarge,
     Unknown,
     option,
@@ -27,7 +28,7 @@ from mediaagent.api import (
 )
 
 from .files import LockTimeout
-from .timeline import NotOurs, PartUnreadable, Timeline, Vanished
+from .timeline import NotOurs, PartLost, PartUnreadable, Timeline, Vanished
 
 __all__ = ["Page"]
 
@@ -60,7 +61,7 @@ class Page:
         return self._put(post, key)
 
     def revise(self, receipt: Receipt, post: Post, key: str) -> Receipt:
-        """Makes what the page shows under this key equal to the post."""
+        """Makes what the page shows under this key equal to the post. A part whose file is gone keeps the page's."""
         return self._put(post, key)
 
     def find(self, key: str) -> Found:
@@ -99,8 +100,8 @@ class Page:
 
     def _put(self, post: Post, key: str) -> Receipt:
         with self._translated():
-            url = self._timeline.put(post, key)
-        return Receipt(url=url, remote_id=key, parts=tuple(part.name for part in post.parts))
+            shown, url = self._timeline.put(post, key)
+        return Receipt(url=url, remote_id=key, parts=tuple(part.name for part in shown.parts))
 
     def _problem(self, what: str, todo: str, *, warning: bool = False) -> Problem:
         return Problem(
@@ -112,6 +113,8 @@ class Page:
         where = f"page {printable(self.path.absolute())}"
         try:
             yield
+        except PartLost as error:
+            raise Rejected(f"{where}: the files of {printable(error)} are gone, here and on the page") from error
         except PartUnreadable as error:
             raise Deferred(f"{where}: a file of the post can't be read: {printable(error)}") from error
         except NotOurs as error:

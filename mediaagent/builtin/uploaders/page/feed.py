@@ -8,16 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 import msgspec
 
 from mediaagent.api import Link, Post, Pre
 
-from .names import clean, file_names, slug, url_of
+from .names import clean, slug, url_of
 
-__all__ = ["Attachment", "Block", "Feed", "Item", "Marker", "decode", "encode", "item_of"]
+__all__ = ["Attachment", "Block", "Feed", "Held", "Item", "Marker", "decode", "encode", "item_of"]
 
 
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -48,6 +48,13 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     def file(self) -> str:
         """Its name in the post's media folder."""
         return unquote(self.url.rpartition("/")[2])
+
+
+class Held(NamedTuple):
+    """A file in the post's media folder."""
+
+    file: str
+    size: int
 
 
 class AboutPost(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,8 +122,8 @@ def decode(content: bytes, kind: type[_F]) -> _F:
     return msgspec.json.decode(content, type=kind)
 
 
-def item_of(post: Post, key: str, sizes: Sequence[int], zone: tzinfo | None) -> Item:
-    """A post as an item; `sizes` are those of its copied files. `zone` None: this machine's."""
+def item_of(post: Post, key: str, held: Sequence[Held], zone: tzinfo | None) -> Item:
+    """A post as an item; `held`: the file of each part. `zone` None: this machine's."""
     ident = clean(key)
     return Item(
         id=ident,
@@ -124,7 +131,7 @@ def item_of(post: Post, key: str, sizes: Sequence[int], zone: tzinfo | None) -> 
         content_text=clean(post.text),
         date_published=post.happened_at.astimezone(zone),
         tags=[clean(tag) for tag in post.tags],
-        attachments=_attachments(post, slug(ident), sizes),
+        attachments=_attachments(post, slug(ident), held),
         about=AboutPost(
             source=clean(post.source),
             key=clean(post.key),
@@ -136,17 +143,16 @@ def item_of(post: Post, key: str, sizes: Sequence[int], zone: tzinfo | None) -> 
     )
 
 
-def _attachments(post: Post, folder: str, sizes: Sequence[int]) -> list[Attachment]:
-    names = file_names(part.name for part in post.parts)
+def _attachments(post: Post, folder: str, held: Sequence[Held]) -> list[Attachment]:
     return [
         Attachment(
-            url=url_of("media", folder, name),
+            url=url_of("media", folder, file),
             mime_type=clean(part.media_type),
             title=clean(part.name),
             size_in_bytes=size,
             about=AboutFile(role=clean(part.role), text=clean(part.text)),
         )
-        for part, name, size in zip(post.parts, names, sizes, strict=True)
+        for part, (file, size) in zip(post.parts, held, strict=True)
     ]
 
 

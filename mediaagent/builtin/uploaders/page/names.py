@@ -43,13 +43,13 @@ def slug(key: str) -> str:
     return f"{readable}-{digest}" if readable else digest
 
 
-def file_names(names: Iterable[str]) -> list[str]:
+def file_names(names: Iterable[str], given_away: Iterable[str] = ()) -> list[str]:
     """For each name of a post's parts the name its file gets: no folders, never hidden, unique without regard to case.
 
     >>> file_names(["a.jpg", "A.jpg", "../../etc/passwd", ".profile", ""])
     ['a.jpg', 'A-2.jpg', '_.._.._etc_passwd', '_.profile', 'file']
     """
-    taken: set[str] = set()
+    taken = {name.casefold() for name in given_away}
     given = []
     for name in names:
         safe = candidate = _safe(name)

@@ -20,21 +20,22 @@ A feed that is lost or damaged is set aside (`feed.json.damaged-…`) and made a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path
 from typing import BinaryIO
 
-from mediaagent.api import Post
+from mediaagent.api import Post, PostPart, Text, readable_size
 
 from . import files
-from .feed import Feed, Item, item_of
+from .feed import Feed, Held, Item, item_of
 from .names import clean, file_names, slug
 from .render import anchor, style
 from .shelf import Shelf, content_of, in_order, page_name
 
-__all__ = ["FULL", "NotOurs", "PartUnreadable", "Timeline", "Vanished"]
+__all__ = ["FULL", "NotOurs", "PartLost", "PartUnreadable", "Timeline", "Vanished"]
 
 #: Posts on an older page. The newest page holds at least as many, once there are, and less than twice as many.
 FULL = 50
@@ -54,6 +55,10 @@ class PartUnreadable(Exception):
     """A file of the post itself could not be opened."""
 
 
+class PartLost(Exception):
+    """A file of the post is gone, and the page does not show it either."""
+
+
 class Timeline:
     """One folder with a timeline in it."""
 
@@ -63,21 +68,22 @@ class Timeline:
         self._shelf = Shelf(self.folder, clean(title), zone)
         self._device: int | None = None  # of the folder, since we know that it is there
 
-    def put(self, post: Post, key: str) -> str:
-        """Shows the post under this key, in place of what was there; tells its URL.
+    def put(self, post: Post, key: str) -> tuple[Post, str]:
+        """Shows the post under this key, in place of what was there; tells it as it is shown, and its URL.
 
-        Raises OSError, LockTimeout, and this module's errors.
+        A part whose own file is gone keeps the one that is shown already. Raises OSError, LockTimeout, and this
+        module's errors.
         """
         self._enter()
-        sizes = self._copy_media(post, slug(clean(key)))
-        item = item_of(post, key, sizes, self._zone)
+        post, held = self._media_of(post, key)
+        item = item_of(post, key, held, self._zone)
         with files.lock(self.folder / ".lock"):
             newest = self._shelf.newest()
             page = self._shelf.page_with(item.id, newest)
             self._shelf.mark(item, first_page=page or newest.older + 1)
             page = self._add(item, newest) if page is None else self._change(item, page, newest)
         files.tidy(self._media(item.slug), {attachment.file for attachment in item.attachments})
-        return self._url(page, item)
+        return post, self._url(page, item)
 
     def get(self, key: str) -> tuple[Item, str] | None:
         """The post with this key and its URL, or None when it isn't shown. Raises like `put`."""
@@ -148,18 +154,48 @@ class Timeline:
     def _media(self, name: str) -> Path:
         return self.folder / "media" / name
 
-    def _copy_media(self, post: Post, name: str) -> list[int]:
-        if not post.parts:
-            return []
-        folder = files.folder_at(self._media(name))
-        sizes = []
-        for part, file in zip(post.parts, file_names(part.name for part in post.parts), strict=True):
+    def _media_of(self, post: Post, key: str) -> tuple[Post, list[Held]]:
+        """The post without what is nowhere any more, and the files of its parts, copied or left where they are."""
+        gone = {part.name for part in post.parts if _size(part.file) is None}
+        shown = self.get(key) if gone else None
+        kept = self._kept(shown[0], gone) if shown else {}
+        if shown or post.kind == "entry":
+            post = _without(post, gone - kept.keys())
+        copied = self._copied([part for part in post.parts if part.name not in kept], key, kept.values())
+        return post, [kept.get(part.name) or copied[part.name] for part in post.parts]
+
+    def _kept(self, item: Item, names: set[str]) -> dict[str, Held]:
+        """Those of these parts whose files are shown."""
+        whole = set(self.held(item))
+        held = {each.title: Held(each.file, each.size_in_bytes) for each in item.attachments if each.title in whole}
+        return {name: held[clean(name)] for name in names if clean(name) in held}
+
+    def _copied(self, parts: Sequence[PostPart], key: str, kept: Iterable[Held]) -> dict[str, Held]:
+        if not parts:
+            return {}
+        folder = files.folder_at(self._media(slug(clean(key))))
+        names = file_names((part.name for part in parts), (held.file for held in kept))
+        copied = {}
+        for part, name in zip(parts, names, strict=True):
             with _opened(part.file) as source:
-                sizes.append(files.copied(source, folder / file))
-        return sizes
+                copied[part.name] = Held(name, files.copied(source, folder / name))
+        return copied
 
     def _url(self, page: int, item: Item) -> str:
         return f"{(self.folder / page_name(page)).as_uri()}#{anchor(item)}"
+
+
+def _without(post: Post, lost: set[str]) -> Post:
+    """A long post goes on without a file that is neither here nor on the page, and says so."""
+    if not lost:
+        return post
+    if post.kind != "entry":
+        raise PartLost(", ".join(sorted(lost)))
+    gone = [part for part in post.parts if part.name in lost]
+    why = "its file is gone, here and on the page"
+    said = "\n".join(f"Left out: {part.name} ({readable_size(part.size)}): {why}" for part in gone)
+    parts = tuple(part for part in post.parts if part.name not in lost)
+    return replace(post, parts=parts, body=(*post.body, Text(said)))
 
 
 def _size(path: Path) -> int | None:

@@ -1,0 +1,122 @@
+"""How much memory the whole agent takes over large evidence: a core dump of 2 GB, mostly holes, and a log of 1 GB.
+
+python -m tests.bench.bench_large [--raw] [--to page]
+
+The agent runs once over a folder with the two, with `compress` (with `--raw`: nothing is made smaller, so all 3 GB go
+out), to a sink that answers as Known does or to a page. All of its processes count, every 20 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import tempfile
+import time
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from tests.bench.bench_upload import sink
+from tests.system.agent import AgentProcess
+
+MB = 1_000_000
+LIMIT = 150 * MB  # for the whole process tree
+
+SETTINGS = """
+[agent]
+state = "state"
+page = "page"
+spool_limit = "20 GB"
+[watch.dumps]
+type = "folder"
+path = "watched"
+existing = "post"
+quiet = "1s"
+enrich = [{{type = "compress"{options}}}]
+{target}
+"""
+SITE = """
+[upload.site]
+type = "known"
+site = "{site}"
+user = "ci"
+key = "key"
+"""
+RAW = ', cut_over = "3 GB", zstd_over = "3 GB", part_limit = "3 GB", post_limit = "3 GB"'
+
+
+class Measured(NamedTuple):
+    """Of one run."""
+
+    resident: dict[str, int]  # the most bytes of the whole tree, and of each process
+    seconds: float
+    posts: int
+
+
+def evidence(folder: Path, megabytes: int = 2000) -> None:
+    """Writes the core (a fiftieth of it is data) and a log of half its size."""
+    folder.mkdir()
+    with (folder / "core.4711").open("wb") as core:
+        core.truncate(megabytes * MB)
+        for at in range(0, megabytes, 50):
+            core.seek(at * MB)
+            core.write(os.urandom(MB // 2) + b"a heap of much the same " * (MB // 48))
+    line = "".join(
+        f"{number:06} compiling something, with a warning now and then\n" for number in range(20_000)
+    ).encode()
+    with (folder / "console.log").open("wb") as log:
+        while log.tell() < megabytes * MB // 2:
+            log.write(line)
+
+
+def measure(*, raw: bool = False, to: str = "known", megabytes: int = 2000) -> Measured:
+    """The agent's run, watched from outside."""
+    with tempfile.TemporaryDirectory(prefix="mediaagent-large-") as name:
+        folder = Path(name)
+        evidence(folder / "watched", megabytes)
+        with sink() if to == "known" else nullcontext("") as site:
+            agent = AgentProcess(folder)
+            target = SITE.format(site=site) if site else ""
+            agent.configure(SETTINGS.format(options=RAW if raw else "", target=target))
+            begun = time.monotonic()
+            resident = _watched(agent)
+            seconds = time.monotonic() - begun
+        (posts,) = agent.ask("SELECT count(*) FROM deliveries WHERE state = 'delivered'")[0]
+        assert posts == 2, agent.log
+        return Measured(resident, seconds, posts)
+
+
+def _watched(agent: AgentProcess) -> dict[str, int]:
+    most: dict[str, int] = {}
+    with (agent.folder / "agent.log").open("wb") as log:
+        process = subprocess.Popen(agent.command("run", "--once"), stdout=log, stderr=log)
+    ours = psutil.Process(process.pid)
+    while process.poll() is None:
+        now: dict[str, int] = {}
+        with suppress(psutil.Error):
+            for each in (ours, *ours.children(recursive=True)):
+                kind = "the agent" if each.pid == ours.pid else "the workbench"
+                now[kind] = now.get(kind, 0) + each.memory_info().rss
+        now["all of it"] = sum(now.values())
+        most = {kind: max(most.get(kind, 0), now.get(kind, 0)) for kind in most | now}
+        time.sleep(0.02)
+    return most
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--raw", action="store_true")
+    parser.add_argument("--to", choices=["known", "page"], default="known")
+    options = parser.parse_args()
+    found = measure(raw=options.raw, to=options.to)
+    print(f"{found.posts} posts of 3 GB in {found.seconds:.1f} s to {options.to}{', raw' if options.raw else ''}")
+    for what, size in found.resident.items():
+        print(f"  {what:15} {size / MB:6.1f} MB resident at the most")
+    print(f"  {'less' if found.resident['all of it'] < LIMIT else 'MORE'} than {LIMIT / MB:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -32,6 +32,7 @@ __all__ = [
     "progress",
     "say",
     "say_json",
+    "sending",
     "show_bug",
     "show_problems",
     "table",
@@ -153,6 +154,36 @@ def _count(what: str, ended: threading.Event) -> None:
         sys.stderr.flush()
     if width:
         sys.stderr.write(f"\r{' ' * width}\r")
+
+
+@contextmanager
+def sending() -> Iterator[None]:
+    """A bar for each large request that leaves meanwhile, on a terminal."""
+    from mediaagent import transfer
+
+    if not sys.stderr.isatty():
+        yield
+        return
+    shown = [0.0, 0]  # when, and how wide
+
+    def show(sent: int, of: int) -> None:
+        now = time.monotonic()
+        if of < _LARGE or (sent < of and now - shown[0] < _BLINK):
+            return
+        done = sent * _BAR // of
+        line = f"[{'#' * done}{'-' * (_BAR - done)}] {sent / 1e6:.1f} of {of / 1e6:.1f} MB"
+        sys.stderr.write(f"\r{line.ljust(int(shown[1]))}")
+        sys.stderr.flush()
+        shown[:] = now, len(line)
+
+    with transfer.heard(show):
+        yield
+    if shown[1]:
+        sys.stderr.write(f"\r{' ' * int(shown[1])}\r")
+
+
+#: Bytes from which on a request has a bar; its width; seconds between two looks.
+_LARGE, _BAR, _BLINK = 1_000_000, 30, 0.1
 
 
 def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["deliver"]
 
 _POLL = 0.02
+#: Files from this size on get a bar while they are sent from here.
+_LARGE = 1_000_000
 #: What becomes of a kind that targets don't have.
 _FORMS = {"file": "entry"}
 #: A target that is out of reach is tried at once when a post comes; what it says by then counts for this one too.
@@ -59,7 +61,7 @@ def deliver(
         _check(settings)
     if handed.syndicate:
         _warn_of_accounts(settings, handed)
-    errand = _Errand(home, settings, handed, place)
+    errand = _Errand(home, settings, handed, files, place)
     seen = errand.before()
     if seen.event is None:
         errand.bundle = place.drop / charge.take(handed, files, place)
@@ -143,11 +145,11 @@ def _settings_beside(home: Home, place: Place) -> Settings | None:
 class _Errand:
     """One post on its way."""
 
-    def __init__(self, home: Home, settings: Settings, handed: Handed, place: Place) -> None:
+    def __init__(self, home: Home, settings: Settings, handed: Handed, files: Sequence[Path], place: Place) -> None:
         self.bundle: Path | None = None
+        self._large = any(path.stat().st_size > _LARGE for path in files)
         self._home, self._settings, self._handed, self._place = home, settings, handed, place
         self._begun = time.monotonic()
-        self._trouble = ""
 
     def before(self) -> Seen:
         """What is known of its token already."""
@@ -163,7 +165,7 @@ class _Errand:
         """Until it is over, or so many seconds: watches the agent that runs, or is the agent meanwhile."""
         self._begun = time.monotonic()
         end = self._begun + seconds
-        with output.progress("delivering"):
+        with output.sending() if self._large else output.progress("delivering"):
             while True:
                 try:
                     seen = self._look()

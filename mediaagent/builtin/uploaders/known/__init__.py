@@ -94,7 +94,7 @@ class Known:
 
     site: str = option("the address of the site's home page", check=_bad_site)
     user: str = option("the user to post as: handle, or e-mail address", check=_bad_user)
-    key: Secret = option('the user\'s API key: "file:PATH", "env:NAME" or "credential:NAME"')
+    key: Secret = option('the user\'s API key: "file:PATH", "env:NAME", "credential:NAME" or "keyring:NAME"')
     insecure: bool = option("allow http:// to another machine: what is sent can be read and repeated", default=False)
     timeout: timedelta = option(
         "how long to wait for an answer, besides one second for each MB sent",

@@ -116,18 +116,22 @@ class Intake:
     drop: Drop
     log: Log
     trouble: Callable[[str, str], None] = lambda where, what: None
+    more: bool = False  # there were more than were taken
 
     def take(self) -> int:
-        """Everything that lies there, many bundles at a time. Returns how many were taken."""
-        taken, trouble, waiting = 0, "", self.drop.waiting()
-        for start in range(0, len(waiting), _BATCH):
-            copies: dict[str, Sequence[Part]] = {}
-            for name in waiting[start : start + _BATCH]:
-                trouble = self._copy(name, copies) or trouble
-            trouble = self._keep(copies) or trouble
-            taken += sum(1 for parts in copies.values() if parts)
+        """The oldest that lie there, many in one go; the rest in the next round, so that these go on meanwhile.
+
+        Returns how many were taken."""
+        copies: dict[str, Sequence[Part]] = {}
+        trouble, self.more = "", False
+        for name in self.drop.waiting():
+            self.more = len(copies) == _BATCH
+            if self.more:
+                break
+            trouble = self._copy(name, copies) or trouble
+        trouble = self._keep(copies) or trouble
         self.trouble("drop", trouble)
-        return taken
+        return sum(1 for parts in copies.values() if parts)
 
     def _copy(self, name: str, copies: dict[str, Sequence[Part]]) -> str:
         """Copies one bundle. Returns why it has to wait."""

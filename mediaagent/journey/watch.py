@@ -163,11 +163,14 @@ class Watching:
         due = [self._next_walk(), self._renames_at, *self._gather_at.values()]
         due += [look for securing in self.chapters.values() if (look := securing.next_look()) is not None]
         wait = min(due) - self.clock.steady()
-        return max(wait, 0.0) if self._hints.empty() else 0.0
+        at_once = not self._hints.empty() or (self.intake is not None and self.intake.more)
+        return 0.0 if at_once else max(wait, 0.0)
 
     @property
     def growing(self) -> bool:
-        """Something is waiting to be finished or to be whole."""
+        """Something is waiting to be taken, to be finished or to be whole."""
+        if self.intake is not None and self.intake.more:
+            return True
         return any(securing.waiting for securing in self.chapters.values()) or any(
             at != float("inf") for at in self._gather_at.values()
         )

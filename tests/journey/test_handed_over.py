@@ -61,6 +61,34 @@ def test_its_files_go_with_it_under_their_own_names(house: House, tmp_path: Path
     assert media == {"a b.txt": "one", "a b-2.txt": "two"}
 
 
+def test_many_are_taken_in_several_rounds(house: House) -> None:
+    for number in range(120):
+        hand(house, f"t{number}", body=f"post {number}")
+    work(house, 40)
+    assert bodies(house) == sorted(f"post {number}" for number in range(120))
+    assert list(house.drop.iterdir()) == []
+
+
+def test_what_can_not_be_read_keeps_nobody_else_waiting(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mediaagent.errors import Unreadable
+    from mediaagent.store.drop import DropFolder
+
+    copy = DropFolder.copy
+
+    def refuse(drop: DropFolder, name: str) -> Any:
+        if json.loads((drop.folder / name / "post.json").read_text())["token"].startswith("closed"):
+            raise Unreadable("permission denied")
+        return copy(drop, name)
+
+    monkeypatch.setattr(DropFolder, "copy", refuse)
+    for number in range(60):
+        hand(house, f"closed{number}", body="closed")
+    hand(house, "open", body="open")
+    work(house)
+    assert bodies(house) == ["open"]
+    assert "permission denied" in house.state.troubles()["drop"]
+
+
 def test_the_same_token_again_posts_nothing(house: House) -> None:
     for _ in range(3):
         hand(house, "nightly-42", body="done")

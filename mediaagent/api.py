@@ -30,6 +30,7 @@ from mediaagent.model import (
 )
 from mediaagent.options import ByteSize, Secret, option, plugin, readable_size
 from mediaagent.ports import (
+    ChecksPosts,
     Enricher,
     FindsPosts,
     PassesOn,
@@ -47,6 +48,7 @@ __all__ = [
     "Absent",
     "Bucket",
     "ByteSize",
+    "ChecksPosts",
     "Claim",
     "Defaults",
     "Deferred",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from mediaagent.lookout.marks import Marks
 from mediaagent.memory import agent_process, drop_folder, open_queue, state_database
 from mediaagent.model import Defaults, Problem, Route, SeenFile, Verdict, printable
 from mediaagent.options import Secret, build, did_you_mean, options_of, to_table
-from mediaagent.ports import Lookout, PassesOn, ReadsContent, RoutesEvents, SelfChecks
+from mediaagent.ports import ChecksPosts, Lookout, PassesOn, ReadsContent, RoutesEvents, SelfChecks
 from mediaagent.rules import caption
 from mediaagent.settings import Settings, SourceSettings, Table, TargetSettings
 from mediaagent.store import proof
@@ -111,10 +112,7 @@ def _private_files(settings: Settings, uploaders: Mapping[str, Any]) -> Callable
     """Tells the settings file and the files that keys are in: wherever they lie, they are never posted."""
     files = {settings.path}
     for uploader in uploaders.values():
-        for declared in options_of(type(uploader)):
-            value = getattr(uploader, declared.name)
-            if isinstance(value, Secret) and value.file is not None:
-                files.add(value.file)
+        files |= {secret.file for secret in _secrets_of(uploader) if secret.file is not None}
     names = {file.name for file in files}
 
     def private(path: Path) -> bool:
@@ -238,25 +236,39 @@ def _template_problems(where: str, said: Source | Route, defaults: Defaults) -> 
 
 def self_checks(made: Plan) -> list[Problem]:
     """What the plug-ins themselves find wrong, without a side effect."""
-    problems = []
     plugins: list[tuple[str, Any]] = [(f"watch.{name}", source.watcher) for name, source in made.sources.items()]
     plugins += [
         (f"watch.{name}.enrich", build(registry.find("enricher", step), options, where="", base=Path("/"))[0])
         for name, source in made.sources.items()
         for step, options in source.steps
     ]
-    plugins += [(f"upload.{name}", uploader) for name, uploader in made.uploaders.items()]
-    problems += _unoffered(made)
-    for where, instance in plugins:
-        if isinstance(instance, SelfChecks):
-            try:
-                problems += [
-                    Problem(where=f"{where}: {each.where}", what=each.what, todo=each.todo, severity=each.severity)
-                    for each in instance.check()
-                ]
-            except Exception as error:  # a plug-in's turn
-                problems.append(Problem(where=where, what=f"its own check failed: {type(error).__name__}: {error}"))
-    return problems
+    asked = [(where, each.check) for where, each in plugins if isinstance(each, SelfChecks)]
+    for name, uploader in made.uploaders.items():
+        if isinstance(uploader, ChecksPosts):
+            asked.append((f"upload.{name}", partial(uploader.check_posts, sent_to(made, name))))
+        elif isinstance(uploader, SelfChecks):
+            asked.append((f"upload.{name}", uploader.check))
+    return [problem for where, check in asked for problem in _told(where, check)] + _unoffered(made)
+
+
+def _told(where: str, check: Callable[[], Iterable[Problem]]) -> Iterator[Problem]:
+    try:
+        for each in check():
+            yield Problem(where=f"{where}: {each.where}", what=each.what, todo=each.todo, severity=each.severity)
+    except Exception as error:  # a plug-in's turn
+        yield Problem(where=where, what=f"its own check failed: {type(error).__name__}: {error}")
+
+
+def sent_to(made: Plan, target: str) -> Mapping[str, set[str]]:
+    """Kinds of posts that the sources send there, and who may see them."""
+    sent: dict[str, set[str]] = {}
+    for source in made.sources.values():
+        routes = list(source.watcher.routes().values()) if isinstance(source.watcher, RoutesEvents) else []
+        for route in (Route(), *routes):
+            if target in (source.targets if route.to is None else route.to):
+                for kind in source.watcher.defaults.sends:
+                    sent.setdefault(kind, set()).add(route.access or source.access)
+    return sent
 
 
 def _unoffered(made: Plan) -> list[Problem]:
@@ -318,10 +330,26 @@ def workbench_gaps() -> Mapping[str, str]:
         bench.close()
 
 
-def make_workbench() -> Any:
+def make_workbench(made: Plan | None = None) -> Any:
+    """The workbench, which lets none of the plan's own secrets out."""
     from mediaagent.workbench.bench import ProcessWorkbench
 
-    return ProcessWorkbench()
+    return ProcessWorkbench(secrets=partial(_own_secrets, made))
+
+
+def _own_secrets(made: Plan | None) -> Iterator[str]:
+    """Keys as they are now. One that can't be read is nowhere it could leave from by us, and its uploader tells."""
+    plugins = [*made.uploaders.values(), *(source.watcher for source in made.sources.values())] if made else []
+    for secret in (secret for plugin in plugins for secret in _secrets_of(plugin)):
+        with suppress(OSError, KeyError, ValueError):
+            yield secret.reveal()
+
+
+def _secrets_of(plugin: Any) -> Iterator[Secret]:
+    for declared in options_of(type(plugin)):
+        value = getattr(plugin, declared.name)
+        listed = value if isinstance(value, list) else value.values() if isinstance(value, dict) else [value]
+        yield from (each for each in listed if isinstance(each, Secret))
 
 
 @dataclass(slots=True)
@@ -381,7 +409,7 @@ def make_agent(settings: Settings, log: Any = None, watch: Mapping[str, Source] 
     if state.lost:
         log.warning("memory was lost and made again from the spool", detail=state.lost)
     lookout = make_lookout(settings.agent.lookout if watch is None else "walk", clock)
-    reading, workbench = make_workbench(), make_workbench()
+    reading, workbench = make_workbench(), make_workbench(made)
     private = _private_files(settings, made.uploaders)
     chapters = {
         name: Securing(source, lookout, state.ledger, state.spool, reading, clock, log, Marks(), private=private)

@@ -376,6 +376,7 @@ class Defaults:
     facts: Mapping[str, str] = field(default_factory=dict)  # facts its sightings carry -> what each is
     reopen: timedelta = timedelta(0)  # so long after an event was closed a late part may still join it
     form: Literal["media", "entry"] = "media"  # posts are made by what their files are, or long posts that link them
+    sends: tuple[str, ...] = ("photo", "audio", "video", "status", "entry")  # kinds of posts that its events become
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

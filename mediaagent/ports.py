@@ -157,6 +157,14 @@ class PassesOn(Protocol):
         Raises Deferred or Rejected where the site can't be asked."""
 
 
+@runtime_checkable
+class ChecksPosts(Protocol):
+    """An uploader that can tell it of the posts that it will get; asked in place of `check`."""
+
+    def check_posts(self, sent: Mapping[str, Collection[str]]) -> Iterable[Problem]:
+        """`sent`: kind of post -> all that is said of who may see such posts: "public", "members", "private"."""
+
+
 # --- the house --------------------------------------------------------------------------------------------------------
 
 

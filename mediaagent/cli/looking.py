@@ -11,7 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mediaagent.errors import Unsecured
+from mediaagent.cli.hand import Hand, Hands
+from mediaagent.errors import Deferred, Incomplete, Unsecured
 from mediaagent.model import Claim, Ignored, Part, SeenFile, Sighting, printable
 
 if TYPE_CHECKING:
@@ -35,15 +36,18 @@ class Look:
     role: str = ""
     media_type: str = ""
     claim: Claim | None = None
+    hand: Hand | None = None  # what is to be taken, when it is
+    about: Path | None = None  # ignored, because it belongs to this one
 
 
 class Looking:
     """Looks at one source's files as the running agent would."""
 
-    def __init__(self, source: Source, queue: Queue, lookout: Lookout) -> None:
+    def __init__(self, source: Source, queue: Queue, lookout: Lookout, hands: Hands) -> None:
         self._source = source
         self._queue = queue
         self._lookout = lookout
+        self._hands = hands
         self._now = datetime.now(UTC)
 
     def root_of(self, path: Path) -> Path | None:
@@ -77,7 +81,7 @@ class Looking:
         if isinstance(claim, Ignored):
             about = claim.about
             missing = f", and {printable(about.name)} is not there" if about and not os.path.lexists(about) else ""
-            return Look(file=file, fate="ignored", reason=claim.reason + missing)
+            return Look(file=file, fate="ignored", reason=claim.reason + missing, about=about)
         known = self._queue.file(self._source.name, file.path)
         if known and known.state != "gone" and (known.size, known.mtime_ns) == (file.size, file.mtime_ns):
             return Look(file=file, fate="known", reason=_known(known.state, known.reason), role=claim.role, claim=claim)
@@ -106,25 +110,15 @@ class Looking:
         return file.ctime_ns / 1e9 < (self._now - _SETTLED).timestamp()
 
     def _proven(self, file: SeenFile, root: Path, claim: Claim) -> Look:
-        from mediaagent import app
-
         if not claim.secure:
             return Look(file=file, fate="note", reason="a fact of its event, not posted", role=claim.role, claim=claim)
-        wanted = [*claim.hand.values(), *([(claim.done,)] if claim.done else [])]
-        missing = [paths[0] for paths in wanted if not any(map(self._lookout.look, paths))]
         try:
-            verdict = app.prove(root, file)
+            hand = self._hands.take(self._source, root, file, claim)
+        except (Incomplete, Deferred) as missing:
+            return Look(file=file, fate="wait", reason=str(missing), role=claim.role, claim=claim)
         except Unsecured as error:
             return Look(file=file, fate="refused", reason=str(error), role=claim.role, claim=claim)
-        reason = verdict.reason if not verdict.whole else f"waits for {printable(missing[0].name)}" if missing else ""
-        return Look(
-            file=file,
-            fate="wait" if reason else "take",
-            reason=reason,
-            role=claim.role,
-            media_type=verdict.media_type,
-            claim=claim,
-        )
+        return Look(file=file, fate="take", role=claim.role, media_type=hand.media_type, claim=claim, hand=hand)
 
     # --- groups -------------------------------------------------------------------------------------------------------
 
@@ -135,25 +129,25 @@ class Looking:
         return list(self._source.watcher.group([*held, *parts], self._now))
 
     def _part(self, look: Look) -> Part:
-        """As the spool would make it, but nothing is copied. Its content is not read, so its name stands for it."""
+        """As the spool would make it, but nothing is copied, and no content is hashed: its name stands for it."""
         assert look.claim is not None
-        file, root = look.file, self.root_of(look.file.path)
+        file, root, hand = look.file, self.root_of(look.file.path), look.hand
+        shown = hand.shown.path if hand else file.path
         changed = datetime.fromtimestamp(max(file.mtime_ns, 0) // 10**9, UTC)
-        secured = look.claim.secure
         return Part(
             id="0" * 26,
             source=self._source.name,
-            role=look.role,
+            role=look.claim.shown or look.role,
             path=file.path,
-            name=printable((file.path.relative_to(root) if root else file.path).as_posix()),
-            files={look.role: file.path} if secured else {},
-            sha256=sha256(printable(file.path).encode()).hexdigest() if secured else "",
+            name=printable((shown.relative_to(root) if root else shown).as_posix()),
+            files=hand.files if hand else {},
+            sha256=sha256(printable(file.path).encode()).hexdigest() if hand else "",
             size=file.size,
             media_type=look.media_type,
             fingerprint=file.fingerprint,
             seen_at=min(changed, self._now),
             modified_at=changed,
-            facts=dict(look.claim.facts),
+            facts={**look.claim.facts, **(hand.facts if hand else {})},
             identity=look.claim.identity,
         )
 

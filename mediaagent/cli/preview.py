@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mediaagent.cli import output, stories
+from mediaagent.cli.hand import Hands
 from mediaagent.cli.home import Home
-from mediaagent.errors import ConfigError, Discarded, Unsecured
-from mediaagent.model import Claim, Event, Part, Post, Problem, Route, SeenFile, Sighting
+from mediaagent.errors import ConfigError, Deferred, Discarded, Unsecured
+from mediaagent.model import Claim, Event, Ignored, Part, Post, Problem, Route, SeenFile, Sighting
 from mediaagent.options import did_you_mean
 
 if TYPE_CHECKING:
+    from mediaagent.app import Plan
     from mediaagent.journey.plan import Source
 
 
@@ -35,15 +37,18 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(home: Home, files: tuple[Path, ...], source: str, out: Path | None, as_json: bool) -> int:
     from mediaagent import app
+    from mediaagent.clock import SystemClock
     from mediaagent.journey.prepare import compose
 
-    chosen = _source(home, source, files[0])
+    made = _plan(home, source)
+    chosen = _source(made, source, files[0])
     home.log()
     notes: list[str] = []
     with ExitStack() as stack:
-        bench = app.make_workbench()
+        bench = app.make_workbench(made)
         stack.callback(bench.close)
-        event = _event(chosen, _parts(chosen, files, notes, bench), notes)
+        hands = stack.enter_context(Hands(app.make_lookout("walk", SystemClock())))
+        event = _event(chosen, _parts(chosen, files, notes, hands), notes)
         folder = _folder(out) if out else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mediaagent-")))
         try:
             with output.progress("preparing"):
@@ -55,21 +60,26 @@ def command(home: Home, files: tuple[Path, ...], source: str, out: Path | None, 
     return 0
 
 
-def _source(home: Home, name: str, file: Path) -> Source:
-    """By its name, else the one that watches this file, else the first; built-in where there are no settings at all."""
+def _plan(home: Home, name: str) -> Plan:
+    """What the settings mean, or the built-in defaults where there are none at all."""
     if not name and home.find() is None:
         return _built_in()
-    sources = home.plan().sources
-    if name and name not in sources:
-        raise click.UsageError(f"there is no [watch.{name}]; {did_you_mean(name, sources)}")
+    made = home.plan()
+    return made if made.sources or name else _built_in()  # stored logins watch nothing
+
+
+def _source(made: Plan, name: str, file: Path) -> Source:
+    """By its name, else the one that watches this file, else the first."""
+    if name and name not in made.sources:
+        raise click.UsageError(f"there is no [watch.{name}]; {did_you_mean(name, made.sources)}")
     if name:
-        return sources[name]
+        return made.sources[name]
     path = Path(os.path.abspath(file))  # noqa: PTH100  (no link is followed)
-    watching = (each for each in sources.values() if any(path.is_relative_to(root) for root in each.watcher.roots))
-    return next(watching, next(iter(sources.values())))
+    watching = (each for each in made.sources.values() if any(path.is_relative_to(root) for root in each.watcher.roots))
+    return next(watching, next(iter(made.sources.values())))
 
 
-def _built_in() -> Source:
+def _built_in() -> Plan:
     from mediaagent import app
     from mediaagent.settings import Settings, SourceSettings, Table
 
@@ -80,7 +90,7 @@ def _built_in() -> Source:
     made, problems = app.plan(settings)
     if problems:
         raise ConfigError(problems)
-    return made.sources["preview"]
+    return made
 
 
 def _nowhere() -> Any:
@@ -99,48 +109,56 @@ def _folder(out: Path) -> Path:
 # --- files -> event ---------------------------------------------------------------------------------------------------
 
 
-def _parts(source: Source, files: tuple[Path, ...], notes: list[str], bench: Any) -> list[Part]:
+def _parts(source: Source, files: tuple[Path, ...], notes: list[str], hands: Hands) -> list[Part]:
     """Each file as a part, where it is whole. Raises ConfigError with every file that can't be used."""
     problems: list[Problem] = []
     parts = []
-    for number, path in enumerate(dict.fromkeys(Path(os.path.abspath(each)) for each in files)):  # noqa: PTH100
+    for number, path in enumerate(dict.fromkeys(_first_of_hand(source, file) for file in files)):
         try:
-            parts.append(_read(source, _part(source, path, number, notes), bench))
-        except (Unsecured, ValueError) as error:
+            parts.append(_read(source, _part(source, path, number, notes), hands))
+        except (Unsecured, Deferred, ValueError) as error:
             problems.append(Problem(where=output.printable(path), what=str(error)))
     if problems:
         raise ConfigError(problems)
     return parts
 
 
-def _read(source: Source, part: Part, bench: Any) -> Part:
-    """With its companions, and with what its watcher reads in them. Raises Unsecured."""
+def _first_of_hand(source: Source, path: Path) -> Path:
+    """The file itself, or the one that it is taken together with: a message's text for its sound."""
+    path = Path(os.path.abspath(path))  # noqa: PTH100  (no link is followed)
+    file = _seen(path)
+    claim = source.watcher.claim(file) if file else None
+    return claim.about if isinstance(claim, Ignored) and claim.about and _seen(claim.about) else path
+
+
+def _seen(path: Path) -> SeenFile | None:
     from mediaagent import app
     from mediaagent.clock import SystemClock
 
-    file = app.make_lookout("walk", SystemClock()).look(part.path)
+    return app.make_lookout("walk", SystemClock()).look(path)
+
+
+def _read(source: Source, part: Part, hands: Hands) -> Part:
+    """With its companions, and with what its watcher reads in them. Raises Unsecured or Deferred."""
+    file = _seen(part.path)
     claim = source.watcher.claim(file) if file else None
-    if source.reader is None or not isinstance(claim, Claim):
+    if file is None or source.reader is None or not isinstance(claim, Claim):
         return part
-    files = {claim.role: part.path}
-    for role, paths in claim.hand.items():
-        found = next((path for path in paths if path.is_file()), None)
-        if found is None:
-            raise ValueError(f"{' or '.join(path.name for path in paths)} is not there")
-        files[role] = found
-    facts = {**part.facts, **bench.read(*source.reader, files, timedelta(days=1))}
-    shown = claim.shown or claim.role
-    name = part.name.removesuffix(part.path.name) + output.printable(files[shown].name)
-    seen = app.make_lookout("walk", SystemClock()).look(files[shown])
-    media_type = app.prove(files[shown].parent, seen).media_type if seen else part.media_type
-    return replace(part, files=files, facts=facts, role=shown, name=name, media_type=media_type)
+    hand = hands.take(source, part.path.parent, file, claim, timedelta(days=1))
+    return replace(
+        part,
+        files=hand.files,
+        facts={**part.facts, **hand.facts},
+        role=claim.shown or claim.role,
+        name=part.name.removesuffix(part.path.name) + output.printable(hand.shown.path.name),
+        media_type=hand.media_type,
+    )
 
 
 def _part(source: Source, path: Path, number: int, notes: list[str]) -> Part:
     from mediaagent import app
-    from mediaagent.clock import SystemClock
 
-    file = app.make_lookout("walk", SystemClock()).look(path)
+    file = _seen(path)
     if file is None:
         raise ValueError("is no regular file" if os.path.lexists(path) else "is not there")
     verdict = app.prove(path.parent, file)

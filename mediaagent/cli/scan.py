@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mediaagent.cli import output
+from mediaagent.cli.hand import Hands
 from mediaagent.cli.home import Home
 from mediaagent.cli.looking import Look, Looking
 from mediaagent.options import did_you_mean
@@ -32,8 +33,9 @@ def command(home: Home, source: str, as_json: bool) -> int:
     queue = app.open_queue(made.settings)
     trouble: list[str] = []
     try:
-        looking = Looking(made.sources[source], queue, app.make_lookout("walk", SystemClock()))
-        with output.progress("looking"):
+        lookout = app.make_lookout("walk", SystemClock())
+        with output.progress("looking"), Hands(lookout) as hands:
+            looking = Looking(made.sources[source], queue, lookout, hands)
             looks = sorted(looking.walk(trouble), key=lambda look: look.file.path)
             sightings = looking.sightings(looks)
             others = sorted(looking.others())
@@ -51,7 +53,7 @@ def command(home: Home, source: str, as_json: bool) -> int:
 
 
 def _document(source: Source, looks: list[Look], sightings: list[Sighting], trouble: list[str]) -> dict[str, Any]:
-    number_of = {part.path: number for number, each in enumerate(sightings, 1) for part in each.parts}
+    number_of = {part.path: number for number, each in enumerate(sightings, 1) for part in (*each.parts, *each.spare)}
     return {
         "source": source.name,
         "roots": [output.printable(root) for root in source.watcher.roots],
@@ -77,6 +79,7 @@ def _document(source: Source, looks: list[Look], sightings: list[Sighting], trou
                 "happened_at": output.when(each.happened_at),
                 "local": output.local(each.happened_at),
                 "files": len(each.parts),
+                "spare": len(each.spare),
                 "growing_until": output.when(each.growing_until),
                 "nothing": each.nothing,
             }
@@ -119,6 +122,8 @@ def _show(document: dict[str, Any]) -> None:
 
 def _event(event: dict[str, Any]) -> str:
     said = f"{event['kind']}, {event['local']}, {event['files']} file{'s' if event['files'] != 1 else ''}"
+    if event["spare"]:
+        said += f", {event['spare']} the same again"
     if event["known"]:
         said += f"; they join event {event['known']}"
     if event["nothing"]:

@@ -112,7 +112,7 @@ class Stage:
     def _tell_secured(self, said: dict[str, Any]) -> None:
         role, name = str(said["role"]), str(said["name"])
         if said["source"] != "feeder":
-            self.say(f"the message, {name}, is whole, with text and sound: the agent takes a copy of both")
+            self.say(_SECURED[role].format(name=name))
             return
         names = self._names.setdefault(role, set())
         if not names:
@@ -139,6 +139,16 @@ class Stage:
     def say(self, text: str) -> None:
         output.say(f"{time.monotonic() - self._started:5.1f} s  {output.printable(text)}")
 
+    def say_report(self, source: str) -> None:
+        """What the page tells of a source's newest post: its words, and what is attached."""
+        post = next((post for post in self.posts() if post["_mediaagent"]["source"] == source), None)
+        if post is None:
+            return
+        lines = [line for line in post["content_text"].splitlines() if line.strip()]
+        attached = ", ".join(file["title"] for file in post["attachments"])
+        for line in (*lines, f"Attached: {attached}"):
+            output.say(f"         | {output.printable(line)}")
+
     # --- what can be asked --------------------------------------------------------------------------------------------
 
     def say_ignored(self, source: str, folder: Path) -> None:
@@ -164,6 +174,16 @@ class Stage:
         return list(feed["items"])
 
 
+#: A file of the telephone's or of the run's, by its role.
+_SECURED = {
+    "audio": "the message, {name}, is whole, with text and sound: the agent takes a copy of both",
+    "about": "{name} says what the run is: name, branch, build",
+    "core": "a program crashed: its core dump, {name}, is whole, and the agent takes a copy",
+    "screenshot": "a screenshot came: {name}",
+    "report": "the report, {name}, is whole: the agent takes a copy",
+    "log": "the log, {name}, has become quiet: the agent takes a copy",
+    "done": "{name} is there: the run is over",
+}
 _WORDS = {
     "prepared": 'the post is ready: "{title}"',
     "delivered": "posted to {target}: {url}",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from mediaagent.cli.output import local, printable, when
-from mediaagent.model import Post
+from mediaagent.model import Part, Post
 
 if TYPE_CHECKING:
     from mediaagent.store.queue import Queue, Step
@@ -106,11 +106,27 @@ def of_event(queue: Queue, event: int) -> dict[str, Any] | None:
             for line in queue.deliveries(event)
         ],
         "files": [
-            {"path": printable(part.path), "role": part.role, "size": part.size, "media_type": part.media_type}
+            {
+                "path": printable(part.path),
+                "shown": PurePath(part.name).name,
+                "role": part.role,
+                "size": _size(part),
+                "media_type": part.media_type,
+            }
             for part in queue.parts(event)
         ],
         "history": of_steps(queue.history(event)),
     }
+
+
+def _size(part: Part) -> int | None:
+    """Bytes of what people see; None: that was taken in the hand of another file, and our copy has gone."""
+    if part.path.suffix == PurePath(part.name).suffix:
+        return part.size
+    try:
+        return part.file.stat().st_size
+    except (OSError, KeyError):
+        return None
 
 
 def _shown(moment: str) -> str:
@@ -140,7 +156,8 @@ def lines_of_event(story: dict[str, Any]) -> Iterator[str]:
         yield f"to      {_delivery(delivery)}"
     yield f"made of {len(story['files'])} file{'s' if len(story['files']) != 1 else ''}:"
     for file in story["files"]:
-        yield f"  {file['role']:8} {file['path']}"
+        other = Path(file["path"]).suffix != PurePath(file["shown"]).suffix
+        yield f"  {file['role']:8} {file['path']}" + (f", with {file['shown']}" if other else "")
     yield "history:"
     yield from lines_of_steps(story["history"])
 

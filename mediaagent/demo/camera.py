@@ -7,13 +7,12 @@ closed last.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from .exif import with_exif
+from .metronome import metronome
 
 __all__ = ["draw_visit"]
 
@@ -28,7 +27,7 @@ def draw_visit(folder: Path, *, started: datetime, pace: float = 1.0) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     local = started.astimezone()
-    wait = _metronome(pace)
+    wait = metronome(pace)
     _snapshot(folder, local, scene.empty())
 
     event = local + timedelta(seconds=0.5)
@@ -51,16 +50,6 @@ def draw_visit(folder: Path, *, started: datetime, pace: float = 1.0) -> None:
     wait((moment - local).total_seconds() + 0.75)  # nothing moves any more: the event is over
     assert movie is not None
     movie.release()
-
-
-def _metronome(pace: float) -> Callable[[float], None]:
-    begun = time.monotonic()
-
-    def wait(seconds: float) -> None:
-        """Until that long after the begin, at this pace."""
-        time.sleep(max(0.0, begun + seconds / pace - time.monotonic()))
-
-    return wait
 
 
 def _name(moment: datetime, mark: str = "") -> str:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from mediaagent.model import FileNote, Fingerprint, Part, SeenFile, printable
 from mediaagent.store.codec import epoch, signed
@@ -103,7 +103,7 @@ class SqliteLedger:
                         (os.fsencode(note.file.path), *_place(note.file.fingerprint), note.part),
                     )
                 if note.state != "baseline":
-                    self._history(connection, source, note.file.path, note.state, note.reason)
+                    self._history(connection, source, note.file.path, note.state, note.reason, note.part)
 
     def keep(self, parts: Iterable[Part]) -> None:
         with self._database.transaction() as connection:
@@ -113,7 +113,7 @@ class SqliteLedger:
                 values = (part.source, os.fsencode(part.path), *_columns(part.fingerprint))
                 connection.execute(_INSERT_FILE, (*values, "taken", "", part.id, epoch(self._now())))
                 what = "secured" if part.files else "noted"
-                self._history(connection, part.source, part.path, what, f"as {part.role}, {part.size} bytes")
+                self._history(connection, part.source, part.path, what, _taken_as(part), part.id)
 
     def has_part(self, part_id: str) -> bool:
         with self._database.reading() as connection:
@@ -160,11 +160,19 @@ class SqliteLedger:
         values = (source, os.fsencode(file.path), *_columns(file.fingerprint))
         connection.execute(_INSERT_FILE, (*values, state, reason, part, epoch(self._now())))
 
-    def _history(self, connection: sqlite3.Connection, source: str, path: Path, what: str, detail: str) -> None:
+    def _history(
+        self, connection: sqlite3.Connection, source: str, path: Path, what: str, detail: str, part: str = ""
+    ) -> None:
         connection.execute(
-            "INSERT INTO history (at, source, path, what, detail) VALUES (?, ?, ?, ?, ?)",
-            (epoch(self._now()), source, os.fsencode(path), what, detail),
+            "INSERT INTO history (at, source, path, what, detail, part) VALUES (?, ?, ?, ?, ?, ?)",
+            (epoch(self._now()), source, os.fsencode(path), what, detail, part),
         )
+
+
+def _taken_as(part: Part) -> str:
+    """In whose place people see another file, its size is no news."""
+    shown = PurePath(part.name).name
+    return f"as {part.role}, " + (f"{part.size} bytes" if shown == printable(part.path.name) else f"with {shown}")
 
 
 def _unchanged(row: sqlite3.Row, file: SeenFile) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -98,6 +98,22 @@ _EVENTS_ALONE = (
     " NULL AS delivery_state, NULL AS due_at, 0 AS ready, 0 AS attempts, '' AS last_error, '' AS receipt,"
     " 0 AS delivered_at, '' AS key, 0 AS variant FROM events e"
 )
+#: What was said of a name belongs to the file that was taken under it next; after the last one, to that.
+_HISTORY = """
+WITH own AS (
+    SELECT parts.id, parts.path, parts.source, coalesce(taken.id, 0) AS step FROM parts
+    LEFT JOIN history taken ON taken.part = parts.id AND taken.part <> '' WHERE parts.event = :event
+)
+SELECT * FROM history WHERE event = :event
+UNION SELECT h.* FROM own JOIN history h ON h.part = own.id AND h.part <> ''
+UNION SELECT h.* FROM own JOIN history h ON h.path = own.path AND h.source = own.source AND h.part = ''
+WHERE coalesce(
+    (SELECT min(t.id) FROM history t WHERE t.path = h.path AND t.source = h.source AND t.part <> '' AND t.id > h.id),
+    (SELECT max(t.id) FROM history t WHERE t.path = h.path AND t.source = h.source AND t.part <> '' AND t.id < h.id),
+    0
+) IN (own.step, 0)
+ORDER BY at, id
+"""
 
 
 class Queue:
@@ -116,7 +132,7 @@ class Queue:
         if self._connection:
             self._connection.close()
 
-    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+    def _rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
         try:
             return self._connection.execute(query, values).fetchall() if self._connection else []
         except sqlite3.Error as error:
@@ -229,13 +245,8 @@ class Queue:
         return [part_from(row, self._spool) for row in self._rows("SELECT * FROM parts WHERE event = ?", (event,))]
 
     def history(self, event: int) -> list[Step]:
-        """The steps of an event and of its files, oldest first."""
-        query = (
-            "SELECT * FROM history WHERE event = ? UNION SELECT * FROM history WHERE path IN"
-            " (SELECT path FROM parts WHERE event = ?) AND source = (SELECT source FROM events WHERE id = ?)"
-            " ORDER BY at, id"
-        )
-        return [_step(row) for row in self._rows(query, (event, event, event))]
+        """The steps of an event and of its files, oldest first; not those of other files that had their names."""
+        return [_step(row) for row in self._rows(_HISTORY, {"event": event})]
 
     # --- one file -----------------------------------------------------------------------------------------------------
 
@@ -265,9 +276,16 @@ class Queue:
         rows = self._rows("SELECT first FROM repeats WHERE event = ?", (event,))
         return rows[0]["first"] if rows else None
 
+    def event_of_part(self, part: str) -> int | None:
+        rows = self._rows("SELECT event FROM parts WHERE id = ?", (part,))
+        return rows[0]["event"] if rows else None
+
     def steps(self, path: Path) -> list[Step]:
-        """The steps of a file, oldest first."""
-        query = "SELECT * FROM history WHERE path = ? ORDER BY at, id"
+        """The steps of files of this name, oldest first, but for the taking of those that became an event's."""
+        query = (
+            "SELECT history.* FROM history LEFT JOIN parts ON parts.id = history.part"
+            " WHERE history.path = ? AND parts.event IS NULL ORDER BY at, history.id"
+        )
         return [_step(row) for row in self._rows(query, (os.fsencode(path),))]
 
     def open_parts(self, source: str, closed_since: datetime) -> list[Part]:

@@ -135,7 +135,9 @@ CREATE TABLE history (
     event  INTEGER,
     target TEXT NOT NULL DEFAULT '',
     what   TEXT NOT NULL,
-    detail TEXT NOT NULL DEFAULT ''
+    detail TEXT NOT NULL DEFAULT '',
+    part   TEXT NOT NULL DEFAULT ''          -- what was taken then: producers give a name to one file after another
 );
+CREATE INDEX history_by_part ON history (part) WHERE part <> '';
 CREATE INDEX history_by_path ON history (path) WHERE path IS NOT NULL;
 CREATE INDEX history_by_event ON history (event) WHERE event IS NOT NULL;

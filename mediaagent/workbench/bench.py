@@ -9,7 +9,7 @@ What a picture is, the file's first bytes say here, not a label: whatever looks 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,9 @@ from typing import Any
 
 from mediaagent.errors import Deferred, Discarded, Incomplete, Rejected
 from mediaagent.model import Event, Facts, Post, PostPart
+from mediaagent.rules.secrets.known import Known
 from mediaagent.workbench import wire
+from mediaagent.workbench.gate import Gate
 from mediaagent.workbench.judge import (
     as_seen,
     believed,
@@ -52,10 +54,14 @@ class ProcessWorkbench:
         patience: float = 30.0,
         idle: float = 30.0,
         steady: Callable[[], float] = time.monotonic,
+        secrets: Callable[[], Iterable[str]] = tuple,
     ) -> None:
-        """`patience`: seconds for one picture (an enricher gets more, by the number and the size
+        """`secrets`: this machine's own, asked for with each post; none of them leaves.
+
+        `patience`: seconds for one picture (an enricher gets more, by the number and the size
         of parts, and by its own `time_limit`). `idle`: for `rest`."""
         self._limits = limits or Limits()
+        self._secrets = secrets
         self._patience, self._idle, self._steady = patience, idle, steady
         self._turns = Turns()  # who has it may use and change the three below
         self._child: Child | None = None
@@ -89,7 +95,9 @@ class ProcessWorkbench:
         post = self._proven(post, notes)
         for step, options in steps:
             post = self._enriched(post, event, step, options, folder, notes)
-        return self._cleaned(post, folder, notes), tuple(notes)
+        gate = Gate(self._of_text, Known(self._secrets()), folder)
+        post = gate.passed(self._cleaned(post, folder, notes), event)
+        return post, (*notes, *gate.notes)
 
     def shrink(self, post: Post, limit: int, folder: Path) -> Post:
         """Every part at most `limit` bytes (0: half of the largest now); an entry does without those that can't be
@@ -220,6 +228,23 @@ class ProcessWorkbench:
             return answer
         if killed:
             raise Deferred("the workbench's child was killed: by SIGKILL, as a system does that runs out of memory")
+        return wire.Refused(reason)
+
+    def _of_text(self, request: wire.Request, more: float) -> wire.Answer:
+        """A part's turn at the gate, with so many seconds more than a picture has. A child that dies gets one
+        successor; what kills that one, too, is refused. Raises Deferred for what is not the part's fault."""
+        reason = ""
+        for _ in range(2):
+            try:
+                answer = self._ask(request, self._patience + more)
+            except Hung:
+                return wire.Refused(f"no answer within {self._patience + more:.0f} s")
+            except Died as error:
+                reason = str(error)
+                continue
+            if isinstance(answer, wire.Failed):
+                raise Deferred(f"the workbench could not work: {answer.reason}")
+            return answer
         return wire.Refused(reason)
 
     def _ask(self, request: wire.Request, patience: float) -> wire.Answer:

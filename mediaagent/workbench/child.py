@@ -6,6 +6,7 @@ limits, as JSON.
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import os
 import queue
@@ -28,6 +29,7 @@ from mediaagent.workbench.limits import Limits, apply
 
 __all__ = ["main"]
 
+_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # what is no fault of a file
 _LARGEST_FILE = 512 << 20  # of a picture; it is read as a whole
 
 
@@ -77,6 +79,8 @@ def _answer(data: bytes) -> wire.Answer:
     except Exception as error:  # a plug-in's turn, or a file that isn't there: whatever it is, it is the reason
         if isinstance(request, wire.Read):
             return wire.Refused(f"the watcher failed on it: {type(error).__name__}: {error}")
+        if isinstance(request, wire.Sift | wire.Pack) and getattr(error, "errno", None) not in _MACHINE:
+            return wire.Refused(str(error) or type(error).__name__)
         bad = type(error).__name__ == "BadPicture"
         return wire.Refused(str(error)) if bad else wire.Failed(f"{type(error).__name__}: {error}")
 
@@ -89,6 +93,10 @@ def _do(request: wire.Request) -> wire.Answer:
         return _read_by(request)
     if isinstance(request, wire.Enrich):
         return _enrich(request)
+    if isinstance(request, wire.Sift | wire.Pack):
+        from mediaagent.workbench import sieve
+
+        return sieve.sift(request) if isinstance(request, wire.Sift) else sieve.pack(request)
     from mediaagent.workbench import pictures
 
     if isinstance(request, wire.Prove):

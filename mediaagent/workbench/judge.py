@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mediaagent.errors import Deferred, Discarded
-from mediaagent.model import Event, Post, PostPart, Text
+from mediaagent.model import Bucket, Event, Post, PostPart, Text
 from mediaagent.options import convert, readable_size
 from mediaagent.rules.completeness import media_type_of
 from mediaagent.workbench import wire
@@ -21,6 +22,7 @@ __all__ = [
     "believed",
     "is_picture",
     "is_sound",
+    "lies_in",
     "more_for",
     "ours",
     "reason_of",
@@ -81,8 +83,8 @@ def reason_of(answer: wire.Answer) -> str:
 
 
 def with_pictures(post: Post, parts: list[PostPart], reasons: list[str]) -> Post:
-    """The post with these parts. Raises Discarded when it had pictures and none is left; an entry does without."""
-    if reasons and post.kind != "entry" and not any(map(is_picture, parts)):
+    """The post with these parts. Raises Discarded when it was made for its pictures and none is left."""
+    if post.kind == "photo" and reasons and not any(map(is_picture, parts)):
         raise Discarded(f"no picture that can be decoded: {'; '.join(reasons)}")
     return replace(post, parts=tuple(parts))
 
@@ -90,9 +92,10 @@ def with_pictures(post: Post, parts: list[PostPart], reasons: list[str]) -> Post
 def believed(better: Post, post: Post, event: Event, folder: Path, step: str) -> Post:
     """What an enricher may change: not whose post it is, nor wider access, nor files from elsewhere. What a file is,
     its content says."""
-    known = {file for part in event.parts for file in part.files.values()} | {part.file for part in post.parts}
+    known = {file for part in event.parts if part.shown for file in part.files.values()}
+    known |= {part.file for part in post.parts}
     for part in better.parts:
-        if part.file not in known and not _lies_in(part.file, folder):
+        if part.file not in known and not lies_in(part.file, folder):
             raise Deferred(
                 f"enricher {step} failed: {part.file} is neither the event's nor a file of its own (no link) in the "
                 f"folder for new files"
@@ -108,7 +111,18 @@ def believed(better: Post, post: Post, event: Event, folder: Path, step: str) ->
         key=post.key,
         revision=post.revision,
         happened_at=post.happened_at,
+        bucket=_bucket(better),
+        seen=post.seen,
     )
+
+
+def _bucket(post: Post) -> Bucket | None:
+    """As the enricher said, if it can be one: it decides which earlier post is changed."""
+    bucket = post.bucket
+    if bucket is None or not re.fullmatch(r"[0-9a-f]{8,64}", bucket.key) or bucket.within <= timedelta(0):
+        return None
+    link = bucket.link if bucket.link.startswith(("https://", "http://")) and bucket.link.isprintable() else ""
+    return replace(bucket, link=link[:2000])
 
 
 def _labelled(part: PostPart, types: Mapping[Path, str]) -> PostPart:
@@ -121,7 +135,7 @@ def _labelled(part: PostPart, types: Mapping[Path, str]) -> PostPart:
 
 def ours(written: PostPart, part: PostPart, folder: Path) -> PostPart:
     """What the child wrote, in the place of the part. Raises Deferred when it can't be that."""
-    if not _lies_in(written.file, folder):
+    if not lies_in(written.file, folder):
         raise Deferred(f"the workbench gave back a file that is not its own: {written.file}")
     media_type = _type_of(written)
     if media_type not in _CLEAN:
@@ -131,7 +145,7 @@ def ours(written: PostPart, part: PostPart, folder: Path) -> PostPart:
     return replace(part, file=written.file, name=name, media_type=media_type, size=size_of(written))
 
 
-def _lies_in(file: Path, folder: Path) -> bool:
+def lies_in(file: Path, folder: Path) -> bool:
     """A regular file of this folder, and of no other: neither a symbolic nor a hard link."""
     try:
         found = file.lstat()

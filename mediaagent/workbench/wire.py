@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from mediaagent.model import Bucket, Event, Link, Post, PostPart, Pre, Seen, Text, printable
+from mediaagent.rules.secrets.content import Packing
 
 __all__ = [
     "LONGEST",
@@ -27,11 +28,15 @@ __all__ = [
     "Enriched",
     "Facts",
     "Failed",
+    "Pack",
+    "Packed",
     "Prove",
     "Read",
     "Refused",
     "Request",
     "Shrink",
+    "Sift",
+    "Sifted",
     "Told",
     "Unfinished",
     "decode_answer",
@@ -136,6 +141,24 @@ class Shrink(msgspec.Struct, frozen=True, tag=True):
     target: Path
 
 
+class Sift(msgspec.Struct, frozen=True, tag=True):
+    """Write a part without the secrets that it holds to `target`, if it holds any; what is packed, unpacked.
+
+    `unpack`: do so in any case, for there is more to look for in it."""
+
+    part: PostPart
+    target: Path
+    unpack: bool
+
+
+class Pack(msgspec.Struct, frozen=True, tag=True):
+    """Write a file packed."""
+
+    file: Path
+    packing: Literal["gzip", "zstd"]
+    target: Path
+
+
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
@@ -155,6 +178,19 @@ class Cleaned(msgspec.Struct, frozen=True, tag=True):
     """The part as it was written."""
 
     part: PostPart
+
+
+class Sifted(msgspec.Struct, frozen=True, tag=True):
+    """What was found in a part, by kind, and whether `target` was written."""
+
+    found: dict[str, int]
+    nature: Literal["text", "data", "closed"]  # closed: it was not looked into
+    packing: Packing
+    written: bool
+
+
+class Packed(msgspec.Struct, frozen=True, tag=True):
+    """It is."""
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):
@@ -182,8 +218,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-Request = Facts | Read | Prove | Enrich | Clean | Shrink
-Answer = Told | Enriched | Cleaned | Refused | Unfinished | Discard | Failed
+Request = Facts | Read | Prove | Enrich | Clean | Shrink | Sift | Pack
+Answer = Told | Enriched | Cleaned | Sifted | Packed | Refused | Unfinished | Discard | Failed
 
 
 def _from_path(value: object) -> bytes:

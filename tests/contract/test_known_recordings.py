@@ -385,8 +385,30 @@ def test_check_tells_how_to_switch_the_media_plug_in_on_and_what_becomes_of_soun
 def test_check_tells_that_files_are_for_everybody_unless_they_are_encrypted(double: KnownDouble, known: Known) -> None:
     assert "anybody who has its address" in warned(known)
     double.site.plugins.discard("media")
-    assert "anybody who has the address" in warned(known)
+    assert "anybody who has its address" in warned(known)
     assert "anybody" not in warned(replace(known, encrypt_to=RECIPIENT))
+
+
+@pytest.mark.parametrize(
+    ("sent", "warns"),
+    [
+        ({"photo": {"private"}, "status": {"private"}}, ""),
+        ({"audio": {"public"}}, ""),
+        ({"audio": {"public", "members"}}, "fetch a recording"),
+        ({"video": {"private"}}, "fetch a recording"),
+        ({"entry": {"members"}}, "fetch a file that a post links"),
+        ({"audio": {"public"}, "entry": {"members"}}, "fetch a file that a post links"),
+    ],
+)
+def test_check_warns_of_files_for_everybody_only_where_not_everybody_sees_the_post(
+    double: KnownDouble, known: Known, sent: dict[str, set[str]], warns: str
+) -> None:
+    for plugins in (double.site.plugins, double.site.plugins - {"media"}):
+        double.site.plugins = plugins
+        told = [problem.what for problem in known.check_posts(sent) if problem.where == "encrypt_to"]
+        assert [warns in what for what in told] == [True] * bool(warns)
+    off = [problem for problem in known.check_posts(sent) if problem.where == "audio_fallback"]
+    assert len(off) == bool({"audio", "video"} & set(sent))
 
 
 def test_check_tells_that_long_posts_are_off() -> None:

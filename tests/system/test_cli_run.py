@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,16 +196,9 @@ def test_a_state_folder_that_cannot_be_made_is_one_line(folder: Path) -> None:
     assert call(folder, "check").returncode == 2
 
 
-def test_the_demo_ends_by_itself_with_a_picture_and_a_voicemail_on_its_page(tmp_path: Path) -> None:
+def test_the_demo_ends_by_itself_with_a_picture_a_voicemail_and_a_failed_run_on_its_page(tmp_path: Path) -> None:
     started = time.monotonic()
-    result = subprocess.run(
-        [sys.executable, "-m", "mediaagent", "demo"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    result = demo(tmp_path, ENVIRONMENT)
     assert result.returncode == 0, result.stdout + result.stderr
     assert time.monotonic() - started < 30
     lines = result.stdout.splitlines()
@@ -213,12 +207,13 @@ def test_the_demo_ends_by_itself_with_a_picture_and_a_voicemail_on_its_page(tmp_
     assert index.name == "index.html"
     assert index.parent.parent.parent == tmp_path
     feed = json.loads((index.parent / "feed.json").read_text())
-    call, visit = feed["items"]
+    run, call, visit = feed["items"]
     (sound,), (shot,) = call["attachments"], visit["attachments"]
     assert (sound["mime_type"], shot["mime_type"]) == ("audio/mpeg", "image/jpeg")
     assert call["title"] == "Voicemail from Alice Example, 0:05"
     assert call["_mediaagent"]["access"] == "private"
     assert 4.5 < len(samples(index.parent / sound["url"])) / 16_000 < 5.6
+    judge_report(run, index.parent)
     for said in (
         "is whole",
         "tmp/, which the agent leaves alone",
@@ -230,8 +225,47 @@ def test_the_demo_ends_by_itself_with_a_picture_and_a_voicemail_on_its_page(tmp_
         "one visit",
         "best_frame chose",
         "posted to page",
+        "a program crashed: its core dump, 17/core.press.",
+        "17/exit-code is there: the run is over",
+        "| press crashed: SIGSEGV",
+        "| Attached: console.log, junit.xml, ",
     ):
         assert said in result.stdout
     again = [sys.executable, "-m", "mediaagent", "demo", "--folder", str(index.parent.parent)]
     refused = subprocess.run(again, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
     assert (refused.returncode, "--folder" in refused.stderr) == (2, True)
+
+
+def test_the_demo_needs_no_debugger(tmp_path: Path) -> None:
+    """Nothing at all is installed for it: it finds no program by its name."""
+    (tmp_path / "nothing").mkdir()
+    result = demo(tmp_path, {**ENVIRONMENT, "PATH": str(tmp_path / "nothing")})
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "| press crashed: SIGSEGV, invalid memory reference at 0x18; in press+0x" in result.stdout
+    assert "no backtrace: no debugger is installed" in result.stdout
+    assert "heaviest" not in result.stdout
+
+
+def demo(folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mediaagent", "demo"]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def judge_report(run: dict[str, Any], page: Path) -> None:
+    """The failed run's post: what failed, the crash explained, the evidence attached, its core dump not."""
+    assert run["title"] == "orchard: 2 of 11 tests failed, 1 crash"
+    for said in (
+        "test_press.test_an_empty_basket: AssertionError: the press ended badly",
+        "test_shop.test_basket_counts[chromium]: AssertionError: assert 2 == 3",
+        "press crashed: SIGSEGV, invalid memory reference at 0x18",
+        "Kept in the agent's spool for 14 days: ",
+    ):
+        assert said in run["content_text"]
+    if shutil.which("eu-stack") or shutil.which("gdb"):
+        assert "#0   heaviest at press.c:32\n#1   press at press.c:42\n#2   main at press.c:53" in run["content_text"]
+    attached = {file["title"].rpartition("chromium-")[2]: page / file["url"] for file in run["attachments"]}
+    assert set(attached) == {"console.log", "junit.xml", "test-failed-1.png"}
+    assert attached["junit.xml"].read_bytes() == (page.parent / "runs" / "17" / "junit.xml").read_bytes()
+    assert attached["console.log"].read_bytes() == (page.parent / "runs" / "17" / "console.log").read_bytes()
+    [kept] = re.findall(r"for 14 days: (\S+)", run["content_text"])
+    assert Path(kept).read_bytes()[:4] == b"\x7fELF"

@@ -13,6 +13,7 @@ import shutil
 import struct
 import subprocess
 import wave
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,8 +24,9 @@ import pytest
 from numpy.typing import NDArray
 
 from mediaagent.builtin.uploaders.page import Page
-from mediaagent.demo import scene
-from mediaagent.model import Link, Post, PostPart, Pre, Text
+from mediaagent.demo import basket, scene
+from mediaagent.model import Link, Post, PostPart, Pre, Seen, Text
+from mediaagent.rules.again import told
 
 CHROMIUM = shutil.which("chromium")
 PHONE, DESK = (390, 844), (1280, 900)
@@ -110,9 +112,18 @@ def _posts(files: Path) -> list[Post]:
         source="artifacts",
         body=(Text("One core dump, triaged."), Pre(trace), Link("the build", "https://ci.example.org/build/17")),
         happened_at=MORNING - timedelta(hours=21, minutes=30),
-        parts=(_part(log, "text/plain"),),
+        parts=(_part(log, "text/plain"), *_screenshots(files)),
+        tags=("tests", "failed"),
     )
-    return [garden, visit, voicemail, crash]
+    seen = Seen(times=3, first=crash.happened_at, last=MORNING, link="https://ci.example.org/build/19")
+    return [garden, visit, voicemail, told(replace(crash, seen=seen))]
+
+
+def _screenshots(files: Path) -> Iterator[PostPart]:
+    for slug in ("test-shop-py-test-basket-counts-chromium", "test-shop-py-test-missing-chromium-pear-xe9t-xe9"):
+        path = files / f"test-results-{slug}-test-failed-1.png"
+        cv2.imwrite(str(path), basket.screenshot())
+        yield _part(path, "image/png")
 
 
 def _part(path: Path, media_type: str, text: str = "") -> PostPart:
@@ -125,6 +136,13 @@ def probe(folder: Path) -> Path:
     path = folder.parent / "probe.html"
     path.write_text(
         """<!doctype html><iframe id=f width=390 height=844 src="page/index.html"></iframe><pre id=out></pre><script>
+        const report = d => {
+          const post = d.querySelector("article.long"), top = e => e.getBoundingClientRect().top;
+          const inside = [...post.querySelectorAll("*")].every(e => e.closest("pre") || e.scrollWidth <= 390);
+          const order = ["h3", ".again", "pre", ".evidence", ".files", ".tags"].map(e => top(post.querySelector(e)));
+          const shown = [...post.querySelectorAll(".evidence img")].every(i => i.clientWidth > 100);
+          return [inside, order.every((y, n) => !n || y > order[n - 1]), shown].join();
+        };
         onload = () => {
           const d = f.contentDocument, w = d.documentElement;
           d.querySelectorAll("img").forEach(i => i.loading = "eager");
@@ -132,7 +150,8 @@ def probe(folder: Path) -> Path:
             const broken = [...d.images].filter(i => !i.naturalWidth).length;
             const sounds = [...d.querySelectorAll("audio")].map(a => a.duration.toFixed(1)).join();
             out.textContent = `mode=${d.compatMode} wide=${w.scrollWidth} pictures=${d.images.length} ` +
-              `broken=${broken} sounds=${sounds} posts=${d.querySelectorAll("article").length}`;
+              `broken=${broken} sounds=${sounds} posts=${d.querySelectorAll("article").length} ` +
+              `report=${report(d)}`;
           }, 1500);
         };
         </script>"""
@@ -159,10 +178,11 @@ class TestInChromium:
         assert facts == {
             "mode": "CSS1Compat",
             "wide": "390",
-            "pictures": "4",
+            "pictures": "6",
             "broken": "0",
             "sounds": "3.0",
             "posts": "50",
+            "report": "true,true,true",  # nothing sticks out, all in its order, its pictures to be seen
         }
 
     @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

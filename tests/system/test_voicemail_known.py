@@ -117,7 +117,7 @@ def test_check_tells_how_to_switch_the_media_plug_in_on_and_who_can_fetch_files(
     agent = agent_with_a_message(tmp_path, double)
     told = told_by_check(agent)
     assert "Site configuration, Plugins, switch Media on" in told
-    assert "anybody who has the address of a file can fetch it, also that of a private post" in told
+    assert "anybody who has its address fetch a recording, also that of a private post" in told
     assert 'encrypt_to = "age1…"' in told
     assert double.sent("POST") == []
 

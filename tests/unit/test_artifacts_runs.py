@@ -93,6 +93,7 @@ def test_late_evidence_joins_its_run() -> None:
     run = one(watcher, *closed, core(watcher, "a/core", second=60))
     assert run.key == "first"
     assert run.facts["headline"] == "1 of 1 test failed, 1 crash"
+    assert run.facts["keep_cores"] == "14 days"
 
 
 @pytest.mark.parametrize("name", ["junit.xml", "out.log", "core"])

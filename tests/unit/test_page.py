@@ -21,7 +21,8 @@ import pytest
 
 from mediaagent.builtin.uploaders.page import Page, timeline
 from mediaagent.errors import Deferred, Rejected
-from mediaagent.model import Absent, Link, Post, PostPart, Pre, Receipt, Text, Unknown
+from mediaagent.model import Absent, Link, Post, PostPart, Pre, Receipt, Seen, Text, Unknown
+from mediaagent.rules.again import told
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MakePart = Callable[..., PostPart]
@@ -109,8 +110,8 @@ def part(tmp_path: Path) -> MakePart:
     return make
 
 
-def a_post(title: str = "Garden", *parts: PostPart, minutes: int = 0, **more: Any) -> Post:
-    return Post(kind="photo", title=title, happened_at=NOON + timedelta(minutes=minutes), parts=parts, **more)
+def a_post(title: str = "Garden", *parts: PostPart, minutes: int = 0, kind: Any = "photo", **more: Any) -> Post:
+    return Post(kind=kind, title=title, happened_at=NOON + timedelta(minutes=minutes), parts=parts, **more)
 
 
 def put(page: Page, key: str, post: Post) -> Receipt:
@@ -187,10 +188,37 @@ def test_a_body_keeps_its_paragraphs_lines_and_links(page: Page, folder: Path) -
     assert feed_of(folder)["items"][0]["content_text"] == a_post(body=body).text
 
 
-def test_nothing_in_a_post_becomes_markup_or_script(page: Page, folder: Path, part: MakePart) -> None:
-    evil = "</pre><script>alert(1)</script>\" onerror='x' {{ 7*7 }}"
+def test_a_long_post_tells_first_and_shows_its_pictures_by_name_afterwards(
+    page: Page, folder: Path, part: MakePart
+) -> None:
+    body = (Text("2 of 11 failed\nbuild: https://ci.example.org/17?a=1&b=2.\n\nthe end"), Pre("#0  heaviest"))
+    put(page, "k1", a_post("report", part("failed-1.png"), part("console.log"), body=body, kind="entry"))
+    html = Html(folder / "index.html")
+    said = [word.strip() for word in html.words if word.strip()]
+    ordered = ["report", "2 of 11 failed", "the end", "#0  heaviest", "failed-1.png", "console.log"]
+    assert [word for word in said if word in ordered] == ordered
+    assert html.values("class", "article") == ["public long"]
+    assert "https://ci.example.org/17?a=1&b=2" in html.values("href", "a")
+    assert html.values("class", "div") == ["words", "evidence"]
+
+
+def test_that_it_came_again_stands_apart(page: Page, folder: Path) -> None:
+    seen = Seen(times=3, first=NOON, last=NOON + timedelta(days=2), link="https://ci.example.org/19")
+    put(page, "k1", told(a_post("report", body=(Text("as it was"),), kind="entry", seen=seen)))
+    raw = (folder / "index.html").read_text()
+    apart, rest = raw.partition('<div class="again">')[2].split("</div>", 1)
+    assert "Seen 3 times" in apart
+    assert 'href="https://ci.example.org/19"' in apart
+    assert "as it was" in rest
+    put(page, "k1", a_post("report", body=(Text("as it was"),), kind="entry"))
+    assert "again" not in (folder / "index.html").read_text()
+
+
+@pytest.mark.parametrize("kind", ["photo", "entry"])
+def test_nothing_in_a_post_becomes_markup_or_script(page: Page, folder: Path, part: MakePart, kind: Any) -> None:
+    evil = "</pre><script>alert(1)</script>\" onerror='x' {{ 7*7 }} https://e.org/\"onclick='x'><b"
     body = (Text(evil), Pre(evil), Link(evil, "javascript:alert(1)"), Link("x", 'https://e.org/"><script>'))
-    put(page, "k1", a_post(evil, part(evil, text=evil), body=body, tags=(evil,), source=evil))
+    put(page, "k1", a_post(evil, part(evil, text=evil), body=body, tags=(evil,), source=evil, kind=kind))
     html = Html(folder / "index.html")
     assert {tag for tag, _ in html.elements}.isdisjoint({"script"})
     assert all(not name.startswith("on") for _, attributes in html.elements for name in attributes)

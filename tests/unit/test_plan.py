@@ -69,3 +69,37 @@ def test_the_agents_settings_and_keys_in_a_watched_folder_are_never_posted(tmp_p
         agent.close()
     posted = {path.name for path in (tmp_path / "page" / "media").rglob("*") if path.is_file()}
     assert posted == {"note.txt"}
+
+
+KINDS = """
+[watch.feeder]
+type = "motion"
+path = "pictures"
+to = ["family", "office"]
+[watch.phone]
+type = "voicemail"
+path = "spool"
+access = "public"
+to = ["office"]
+[watch.phone.mailboxes."1234@default"]
+to = ["family"]
+access = "private"
+[upload.office]
+type = "page"
+path = "office"
+[upload.family]
+type = "page"
+path = "family"
+[upload.nobody]
+type = "page"
+path = "nobody"
+"""
+
+
+def test_what_is_sent_to_a_target_is_told_by_its_sources_and_their_routes(tmp_path: Path) -> None:
+    (tmp_path / "agent.toml").write_text(KINDS)
+    made, wrong = app.plan(settings.load(tmp_path / "agent.toml"))
+    assert wrong == []
+    assert app.sent_to(made, "office") == {"photo": {"public"}, "audio": {"public"}}
+    assert app.sent_to(made, "family") == {"photo": {"public"}, "audio": {"private"}}
+    assert app.sent_to(made, "nobody") == {}

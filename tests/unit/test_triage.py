@@ -126,7 +126,7 @@ def test_the_program_s_functions_are_named_from_the_crash_on(name: str, debugger
 @pytest.mark.parametrize("debugger", TOOLS)
 def test_a_crash_is_told_with_its_stack(debugger: Debugger, tmp_path: Path) -> None:
     core = part_of(recorded("cores/threads/core", tmp_path))
-    post = triaged(tmp_path, core, binaries=(BIN,), debugger=debugger)
+    post = triaged(tmp_path, core, facts={"keep_cores": "36 hours"}, binaries=(BIN,), debugger=debugger)
     _, told, stack, kept = post.body
     assert told.text == (
         "threads crashed: SIGSEGV, invalid memory reference at 0x8; in threads+0x11a3; "
@@ -135,7 +135,7 @@ def test_a_crash_is_told_with_its_stack(debugger: Debugger, tmp_path: Path) -> N
     )
     assert isinstance(stack, Pre)
     assert stack.text.splitlines()[0] == "#0   bad at src/threads.c:6"
-    assert kept == Text(f"Kept in the agent's spool: {core.file}")
+    assert kept == Text(f"Kept in the agent's spool for 36 hours: {core.file}")
 
 
 @pytest.mark.parametrize("debugger", TOOLS)
@@ -330,10 +330,10 @@ def test_the_bucket_links_to_the_build(url: str, link: str, tmp_path: Path) -> N
 def test_cores_that_are_kept_are_mentioned_and_not_opened(tmp_path: Path) -> None:
     file = recorded("cores/threads/core", tmp_path)
     told = {"program": "/opt/threads", "signal_name": "SIGSEGV", "crashed": True}
-    post = triaged(tmp_path, part_of(file, core=told), facts={"cores": "keep"})
+    post = triaged(tmp_path, part_of(file, core=told), facts={"cores": "keep", "keep_cores": "14 days"})
     assert [block.text for block in post.body[1:]] == [
         f"A core dump of threads (SIGSEGV) was left: 1/{file.name}",
-        f"Kept in the agent's spool: {file}",
+        f"Kept in the agent's spool for 14 days: {file}",
     ]
     assert post.bucket
 

@@ -295,3 +295,40 @@ def test_its_options_survive_the_way_to_the_workbench() -> None:
     again, problems = build(Voicemail, to_table(watcher), where="", base=Path("/"))
     assert problems == []
     assert again == watcher
+
+
+# --- check ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [".", "voicemail/default", "voicemail/default/1234", "voicemail/default/1234/INBOX"])
+def test_a_spool_with_mailboxes_has_no_problem_wherever_the_root_is(tmp_path: Path, path: str) -> None:
+    (tmp_path / "voicemail/default/1234/INBOX").mkdir(parents=True)
+    root = tmp_path / ("voicemail" if path == "." else path)
+    assert list(voicemail(path=root, mailboxes={"1234": {}, "1234@default": {}}).check()) == []
+
+
+def told_by_check(**options: Any) -> str:
+    found = list(voicemail(**options).check())
+    assert all(problem.severity == "warning" for problem in found)
+    return "\n".join(map(str, found))
+
+
+def test_check_tells_of_a_mailbox_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "default/1234/INBOX").mkdir(parents=True)
+    told = told_by_check(path=tmp_path, mailboxes={"1234@defualt": {"title": "x"}, "1234": {}})
+    assert told.startswith("mailboxes.1234@defualt: there is no mailbox 1234@defualt in ")
+    assert 'did you mean "1234@default"?' in told
+    assert told.count("there is no mailbox") == 1
+
+
+def test_check_tells_of_a_root_above_the_spool_and_of_one_without_mailboxes(tmp_path: Path) -> None:
+    assert "no mailbox lies in" in told_by_check(path=tmp_path)
+    (tmp_path / "voicemail/default/1234/INBOX").mkdir(parents=True)
+    assert f'path = "{tmp_path}/voicemail"' in told_by_check(path=tmp_path)
+    assert told_by_check(path=tmp_path / "nothing") == ""  # `check` tells this of every source
+
+
+def test_check_tells_of_a_folder_that_asterisk_never_makes(tmp_path: Path) -> None:
+    (tmp_path / "default/1234/INBOX").mkdir(parents=True)
+    assert 'did you mean "INBOX"?' in told_by_check(path=tmp_path, folders=["Inbox", "Old"])
+    assert "Asterisk's are: INBOX, Old" in told_by_check(path=tmp_path, folders=["Holidays"])

@@ -67,25 +67,26 @@ class Triage:
     def enrich(self, post: Post, event: Event, folder: Path) -> Post:
         """The post with an explanation in its body, and with a bucket, should it be known what failed."""
         cores = [part for part in event.parts if part.role == "core" and part.files]
-        blocks, marks = self._about_cores(cores, str(event.facts.get("cores", "triage")), folder)
+        blocks, marks = self._about_cores(cores, event, folder)
         failing = _failing(event)
         told, parts = _about_logs(post, event, failing)
         marks |= {f"test {name}" for name in failing}
         return replace(post, body=(*post.body, *blocks, *told), parts=parts, bucket=self._bucket(marks, event))
 
-    def _about_cores(self, cores: Sequence[Part], way: str, folder: Path) -> tuple[list[Text | Pre], set[str]]:
+    def _about_cores(self, cores: Sequence[Part], event: Event, folder: Path) -> tuple[list[Text | Pre], set[str]]:
         """Blocks, and what each crash is known by."""
         from mediaagent.builtin.enrichers import triage_cores, triage_wording
 
+        way, long = str(event.facts.get("cores", "triage")), str(event.facts.get("keep_cores", ""))
         if way == "keep":
-            kept = [block for part in cores[:_MOST_CRASHES] for block in triage_wording.about_kept(part)]
+            kept = [block for part in cores[:_MOST_CRASHES] for block in triage_wording.about_kept(part, long)]
             return [*kept, *_more(len(cores), "core dumps")], {_mark(part) for part in cores if _crashed(part)}
         seconds = self.time_limit.total_seconds()
         found = triage_cores.explain(cores, self.binaries, self.debugger, folder, seconds)
         groups = triage_cores.together(found)
         blocks: list[Text | Pre] = []
         for same in groups[:_MOST_CRASHES]:
-            blocks += triage_wording.about_crash(same, self.frames, kept=way != "attach")
+            blocks += triage_wording.about_crash(same, self.frames, kept=way != "attach", long=long)
         blocks += _more(len(groups), "core dumps")
         return blocks, {f"stack {each.hash}" for each in found if each.hash}
 

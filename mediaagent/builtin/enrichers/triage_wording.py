@@ -18,8 +18,8 @@ _MOST_FILES = 5  # of one crash whose names are told
 _BELOW_STACK, _ABOVE_STACK = 512, 0xFFFF
 
 
-def about_crash(same: Sequence[Finding], frames: int, kept: bool) -> Iterator[Text | Pre]:
-    """One crash, however often it happened: in words, its stack, and where the dumps are kept."""
+def about_crash(same: Sequence[Finding], frames: int, kept: bool, long: str = "") -> Iterator[Text | Pre]:
+    """One crash, however often it happened: in words, its stack, and where the dumps are kept, and how long."""
     first = same[0]
     if first.core is None:
         yield Text(f"{first.part.name} is not explained: {first.problem}.")
@@ -30,22 +30,23 @@ def about_crash(same: Sequence[Finding], frames: int, kept: bool) -> Iterator[Te
         if first.frames:
             yield Pre("\n".join(_stack(first.core, first.frames, frames)))
     if kept:
-        yield from kept_at([each.part for each in same])
+        yield from kept_at([each.part for each in same], long)
 
 
-def about_kept(part: Part) -> Iterator[Text]:
+def about_kept(part: Part, long: str = "") -> Iterator[Text]:
     """A core dump that is not to be explained."""
     told = part.facts.get("core") or {}
     program = PurePath(str(told.get("program") or "a program")).name
     signal = f" ({told['signal_name']})" if told.get("signal_name") else ""
     yield Text(f"A core dump of {printable(program)}{signal} was left: {part.name}")
-    yield from kept_at([part])
+    yield from kept_at([part], long)
 
 
-def kept_at(parts: Sequence[Part]) -> Iterator[Text]:
+def kept_at(parts: Sequence[Part], long: str) -> Iterator[Text]:
     paths = [printable(part.files[part.role]) for part in parts if part.role in part.files]
     if paths:
-        yield Text(f"Kept in the agent's spool: {_few(paths)}")
+        how_long = f" for {long}" if long else ""
+        yield Text(f"Kept in the agent's spool{how_long}: {_few(paths)}")
 
 
 def about_log(part: Part, trouble: Trouble) -> Iterator[Text | Pre]:

@@ -92,6 +92,7 @@ class Artifacts:
         facts=told.FACTS,
         reopen=_REOPEN,
         form="entry",
+        sends=("entry",),
     )
 
     @property
@@ -181,7 +182,7 @@ class Artifacts:
             yield self._sighting(run, now)
 
     def _sighting(self, run: Run, now: datetime) -> Sighting:
-        facts = told.facts_of(run, run.folder or self.path.name or "tests", self.cores)
+        facts = told.facts_of(run, run.folder or self.path.name or "tests", self.cores, self.keep_cores)
         large = any(part.role == "core" or (part.role == "log" and part.size > _LARGE_LOG) for part in run.parts)
         nothing = self._nothing(run, facts)
         news = self.post_when == "changed" and not nothing

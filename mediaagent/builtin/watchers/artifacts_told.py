@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ FACTS = {
     "unfinished": 'which files are not whole, and why: "junit.xml: it is empty"',
     "headline": 'all of it in short: "3 of 13 tests failed, 2 crashes"',
     "cores": "what the option `cores` says",
+    "keep_cores": 'how long core dumps stay in the spool: "14 days"',
 }
 
 #: Bytes of a file that says what the run is.
@@ -54,7 +56,7 @@ _MOST_FAILING, _MOST_OTHERS, _MOST_SAID = 50, 10, 50
 _LONGEST_REASON, _LONGEST_SAID = 200, 300
 
 
-def facts_of(run: Run, name: str, cores: str) -> dict[str, Any]:
+def facts_of(run: Run, name: str, cores: str, keep_cores: timedelta) -> dict[str, Any]:
     """All of FACTS. `name`: what the run is called when it doesn't say so itself."""
     reports = [part.facts["junit"] for part in run.of("report") if part.facts.get("junit")]
     failing: dict[str, str] = {}
@@ -82,6 +84,7 @@ def facts_of(run: Run, name: str, cores: str) -> dict[str, Any]:
         "unfinished": _some(_unfinished(run)),
         "headline": _headline(counts),
         "cores": cores,
+        "keep_cores": _long(keep_cores),
     }
 
 
@@ -123,6 +126,17 @@ def _headline(counts: Mapping[str, int]) -> str:
         return ", ".join(filter(None, said))
     skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
     return f"{_number(counts['passed'], 'test')} passed{skipped}"
+
+
+def _long(time: timedelta) -> str:
+    """In the largest unit that fits.
+
+    >>> _long(timedelta(days=14)), _long(timedelta(hours=36)), _long(timedelta(minutes=1)), _long(timedelta(0))
+    ('14 days', '36 hours', '1 minute', '')
+    """
+    seconds = int(time.total_seconds())
+    units = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
+    return next((_number(seconds // unit, name) for name, unit in units if seconds and seconds % unit == 0), "")
 
 
 def passed(facts: Mapping[str, Any]) -> str:

@@ -100,7 +100,9 @@ class Motion:
     )
     timezone: ZoneInfo | None = option("the zone of the times in names; default: this machine's", default=None)
 
-    defaults: ClassVar[Defaults] = Defaults(title=_TITLE, enrich=("best_frame",), facts=_FACTS, reopen=_REOPEN)
+    defaults: ClassVar[Defaults] = Defaults(
+        title=_TITLE, enrich=("best_frame",), facts=_FACTS, reopen=_REOPEN, sends=("photo",)
+    )
 
     def __post_init__(self) -> None:
         given = [name for name in ("pattern", "snapshot_pattern", "movie_pattern") if getattr(self, name) is not None]

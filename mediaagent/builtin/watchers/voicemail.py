@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path, PurePath
@@ -18,6 +18,7 @@ from mediaagent.api import (
     Ignored,
     Incomplete,
     Part,
+    Problem,
     Route,
     SeenFile,
     Sighting,
@@ -26,6 +27,7 @@ from mediaagent.api import (
     printable,
 )
 from mediaagent.builtin.watchers import voicemail_mailboxes as boxes
+from mediaagent.builtin.watchers.voicemail_check import problems
 from mediaagent.builtin.watchers.voicemail_sound import NoSound, seconds_of
 from mediaagent.builtin.watchers.voicemail_text import LONGEST, Caller, Numbers, caller_of, fields_of, shown
 
@@ -125,7 +127,7 @@ class Voicemail:
     )
 
     defaults: ClassVar[Defaults] = Defaults(
-        title=_TITLE, body=_BODY, access="private", enrich=("transcode",), facts=_FACTS
+        title=_TITLE, body=_BODY, access="private", enrich=("transcode",), facts=_FACTS, sends=("audio",)
     )
 
     @property
@@ -139,6 +141,10 @@ class Voicemail:
     @cached_property
     def _routes(self) -> Mapping[str, Route]:
         return boxes.routes(self.mailboxes)
+
+    def check(self) -> Iterator[Problem]:
+        """Whether mailboxes and folders are there; nothing is opened."""
+        return problems(self.path, self.folders, self.mailboxes)
 
     # --- claim --------------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,10 @@
--- Version 2: parts that no post has, the same again, outcomes of topics, files that are not wanted after all, and parts
--- that are recalled by their identity.
+-- Version 2: parts that no post has, the same again, outcomes of topics, files that are not wanted after all, parts
+-- that are recalled by their identity, and which of them a step tells of.
 
 ALTER TABLE parts ADD COLUMN shown INTEGER NOT NULL DEFAULT 1;
 CREATE INDEX parts_by_identity ON parts (inode, size, mtime_ns);
+ALTER TABLE history ADD COLUMN part TEXT NOT NULL DEFAULT '';
+CREATE INDEX history_by_part ON history (part) WHERE part <> '';
 ALTER TABLE events ADD COLUMN topic TEXT NOT NULL DEFAULT '';
 ALTER TABLE events ADD COLUMN outcome TEXT NOT NULL DEFAULT '';
 ALTER TABLE events ADD COLUMN keep_until REAL NOT NULL DEFAULT 0;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -143,6 +143,10 @@ class Known:
 
     def check(self) -> Iterator[Problem]:
         """Whether the site can be reached and takes us, asked for without a side effect."""
+        return self.check_posts(dict.fromkeys(("photo", "audio", "video", "status", "entry"), ("private",)))
+
+    def check_posts(self, sent: Mapping[str, Collection[str]]) -> Iterator[Problem]:
+        """The same, where only such posts are sent."""
         from mediaagent.builtin.uploaders.known import checks
 
         if self.insecure and urlsplit(self.site).scheme == "http" and not _loopback(self.site):
@@ -158,7 +162,7 @@ class Known:
             return
         yield from checks.site_problems(self._connect, self.site, self.user)
         if not self.encrypt_to:
-            yield from checks.recording_problems(self._connect, self.site, self.audio_fallback)
+            yield from checks.file_problems(self._connect, self.site, self.audio_fallback, sent)
 
     def accounts(self) -> dict[str, list[str]]:
         """The accounts that the site passes posts on to, by kind of post. Raises Deferred or Rejected."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from mediaagent.api import Deferred, Problem, Secret
 from mediaagent.builtin.uploaders.known.answers import Answer
 from mediaagent.builtin.uploaders.known.client import Client
 
-__all__ = ["key_problems", "key_todo", "recording_problems", "site_problems"]
+__all__ = ["file_problems", "key_problems", "key_todo", "site_problems"]
 
 
 def key_problems(key: Secret) -> Iterator[Problem]:
@@ -64,27 +64,28 @@ def site_problems(connect: Callable[[], AbstractContextManager[Client]], site: s
         yield Problem(where="site", what=str(trouble), todo=f"see whether {site} opens in a browser on this machine")
 
 
-def recording_problems(
-    connect: Callable[[], AbstractContextManager[Client]], site: str, fallback: str
+def file_problems(
+    connect: Callable[[], AbstractContextManager[Client]], site: str, fallback: str, sent: Mapping[str, Collection[str]]
 ) -> Iterator[Problem]:
-    """What becomes of sound and films there, and who can fetch them. Trouble with the site was told before."""
+    """What becomes of sound, films and linked files, and who can fetch them. Trouble with the site was told before."""
+    sound = {access for kind in ("audio", "video") for access in sent.get(kind, ())}
+    hidden = {*sound, *sent.get("entry", ())} - {"public"}
     try:
         with connect() as client:
             media = client.get("/media/edit?_t=json")
     except Deferred:
         return
-    todo = 'for what is private set encrypt_to = "age1…" (docs/known.md)'
-    if media.status == 200 and isinstance(media.get("formFields"), dict):
-        what = "the site lets anybody who has its address fetch a recording, also that of a private post"
-        yield Problem(where="encrypt_to", what=what, todo=todo, severity="warning")
-    elif media.status == 404 and media.json is not None:
+    off = media.status == 404 and media.json is not None
+    if sound and off:
         becomes = "wait" if fallback == "defer" else "are linked from long posts"
-        what = (
-            f"the Media plug-in of {site} is off, so sound and films {becomes}; anybody who has the address of a file"
-        )
-        what += " can fetch it, also that of a private post"
+        what = f"the Media plug-in of {site} is off, so sound and films {becomes}"
         on = "on the site, signed in as administrator: Site configuration, Plugins, switch Media on"
-        yield Problem(where="audio_fallback", what=what, todo=f"{on}; {todo}", severity="warning")
+        yield Problem(where="audio_fallback", what=what, todo=on, severity="warning")
+    if hidden and (off or media.get("formFields")):
+        which = "a recording" if sound - {"public"} else "a file that a post links"
+        what = f"the site lets anybody who has its address fetch {which}, also that of a private post"
+        todo = 'for what is private set encrypt_to = "age1…" (docs/known.md)'
+        yield Problem(where="encrypt_to", what=what, todo=todo, severity="warning")
 
 
 def _judge(answer: Answer, site: str, user: str, plugin: str, severity: str) -> Iterator[Problem]:

@@ -57,7 +57,7 @@ class Held(NamedTuple):
     size: int
 
 
-class AboutPost(msgspec.Struct, frozen=True, kw_only=True):
+class AboutPost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a JSON Feed item has no field for."""
 
     source: str
@@ -66,6 +66,7 @@ class AboutPost(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     access: str
     body: list[Block]
+    again: int = 0  # so many blocks of the body, the first ones, say that it came again
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +140,7 @@ def item_of(post: Post, key: str, held: Sequence[Held], zone: tzinfo | None) -> 
             revision=post.revision,
             access=post.access,
             body=[_block(block) for block in post.body],
+            again=_again(post),
         ),
     )
 
@@ -154,6 +156,11 @@ def _attachments(post: Post, folder: str, held: Sequence[Held]) -> list[Attachme
         )
         for part, (file, size) in zip(post.parts, held, strict=True)
     ]
+
+
+def _again(post: Post) -> int:
+    """How many blocks the core put first: the count, and a link if there is one."""
+    return 1 + bool(post.seen.link) if post.seen else 0
 
 
 def _block(block: object) -> Block:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from .feed import Attachment, Feed, Item
 
@@ -23,6 +24,8 @@ _PICTURES = {"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif",
 _SOUNDS = {"audio/mpeg", "audio/mp4", "audio/aac", "audio/ogg", "audio/opus", "audio/webm", "audio/flac", "audio/wav"}
 _SOUNDS |= {"audio/x-wav", "audio/vnd.wave", "audio/x-m4a", "audio/x-flac", "audio/mp3"}
 _MOVIES = {"video/mp4", "video/webm", "video/ogg", "video/quicktime", "video/x-m4v"}
+_ADDRESS = re.compile(r"https?://[^\s<>\"'“”]*[^\s<>\"'“”.,;:!?()\[\]{}]")
+_ANCHOR = Markup('<a href="{}" rel="noopener noreferrer">{}</a>')
 _LINKABLE = re.compile(r"(https?://|mailto:)", re.IGNORECASE)
 
 
@@ -68,6 +71,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"anchor": anchor, "size": readable_size, "clock": clock, "paragraphs": paragraphs}
+    environment.filters["linked"] = linked
     environment.tests["linkable"] = lambda url: bool(_LINKABLE.match(url))
     environment.globals["sorted_out"] = sorted_out
     return environment
@@ -118,3 +122,17 @@ def paragraphs(text: str) -> list[list[str]]:
     [['a', 'b'], ['c']]
     """
     return [block.split("\n") for block in re.split(r"\n{2,}", text.strip("\n")) if block.strip()]
+
+
+def linked(text: str) -> Markup:
+    """Plain text in which addresses of the web are links.
+
+    >>> str(linked("<b> at https://a.example/?x=1&y=2."))
+    '&lt;b&gt; at <a href="https://a.example/?x=1&amp;y=2" rel="noopener noreferrer">https://a.example/?x=1&amp;y=2</a>.'
+    """
+    made, end = Markup(), 0
+    for address in _ADDRESS.finditer(text):
+        made += text[end : address.start()]
+        made += _ANCHOR.format(address[0], address[0])
+        end = address.end()
+    return made + text[end:]

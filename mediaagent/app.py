@@ -448,7 +448,7 @@ def make_agent(settings: Settings, log: Any = None, watch: Mapping[str, Source] 
 
 def _intake(settings: Settings, state: StateFolder, targets: tuple[str, ...], log: Any) -> Intake:
     folder = drop_folder(settings)
-    if settings.agent.drop is None:
+    if folder.parent == settings.agent.state:  # another one is made by its owner, with rights for others
         folder.mkdir(mode=0o700, exist_ok=True)
     source = source_of(folder, targets)
     drop = DropFolder(folder, state.spool, state.ledger, source.name)

@@ -169,6 +169,24 @@ def test_an_account_that_the_site_lacks_is_told(ada: Person, site: KnownDouble) 
     assert 'twitter::adda: no target offers this account for such a post; did you mean "twitter::ada"?' in said.err
 
 
+def test_check_compares_the_accounts_of_a_source_with_what_the_site_offers(ada: Person, site: KnownDouble) -> None:
+    site.site.services = {"webhooks": [("http://127.0.0.1/hook", "local")], "twitter": [("ada", "Ada")]}
+    (ada.home / "pictures").mkdir()
+    accounts = '["twitter::adda", "webhooks::http://127.0.0.1/hook"]'
+    ada.settings(site)
+    path = ada.home / ".config" / "mediaagent" / "agent.toml"
+    table = f'type = "folder"\npath = "{ada.home}/pictures"\nexisting = "post"\nsyndicate = '
+    path.write_text(f"{path.read_text()}\n[watch.garden]\n{table}{accounts}\n")
+    said = ada.call("check")
+    assert "watch.garden.syndicate: family offers no account twitter::adda, and ignores it" in said.err
+    assert 'did you mean "twitter::ada"?' in said.err
+    assert "hook only when they are status, entry, not photo, audio, video" in said.err
+    path.write_text(path.read_text().replace(accounts, '["twitter::ada"]'))
+    picture(ada.home / "pictures" / "a.jpg")
+    assert ada.call("run", "--once").code == 0
+    assert [post.syndication for post in site.posts] == [["twitter::ada"]]
+
+
 # --- how it ends ------------------------------------------------------------------------------------------------------
 
 

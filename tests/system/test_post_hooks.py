@@ -158,3 +158,17 @@ def test_a_stranger_is_told_that_its_group_may(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "this user may not hand over posts there; its group may" in done.stderr
+
+
+def test_what_root_hands_over_belongs_to_the_agents_user(tmp_path: Path) -> None:
+    """Or the agent could not read it: cron and systemd's OnFailure= call hooks as root."""
+    drop = tmp_path / "drop"
+    drop.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(drop, NOBODY, NOBODY)
+    file = picture(tmp_path / "p.jpg")
+    said = Person(tmp_path / "root").call("post", "photo", str(file), "--queue", "--drop", str(drop))
+    assert said.code == 0, said.err
+    owners = {path.stat().st_uid for path in drop.rglob("*")}
+    assert owners == {NOBODY if os.geteuid() == 0 else os.geteuid()}
+    assert file.stat().st_uid == os.geteuid()

@@ -77,6 +77,8 @@ def _configured(home: Home, to: str | None) -> Any:
     if settings is None or made is None:
         raise ConfigError(problems)
     known = [name for name, table in settings.targets.items() if table.common.type == "known"]
+    if settings.path == logins_file().absolute() and to is None:
+        known = [login.name for login in logins.stored() if login.stored]
     if to is not None and to not in known:
         raise click.UsageError(f"--to {to}: there is no such Known site; {did_you_mean(to, known)}")
     if to is None and len(known) != 1:

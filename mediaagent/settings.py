@@ -253,7 +253,9 @@ def _interpret(path: Path, document: dict[str, Any], lines: Lines) -> tuple[Sett
     if not document.get("watch") and (agent is None or agent.drop is None):
         todo = "add one: [watch.garden] with type and path; `mediaagent init` writes an example. An agent that only "
         todo += "takes what `mediaagent post` hands over has `drop` in [agent]"
-        problems.append(Problem(where="", what="nothing is watched: there is no [watch.NAME]", todo=todo))
+        what = "nothing is watched: there is no [watch.NAME]"
+        # who has a site may post to it all the same
+        problems.append(Problem(where="", what=what, todo=todo, severity="warning" if targets else "error"))
     return Settings(path, agent or AgentSettings(), sources, targets, lines), problems
 
 

@@ -248,6 +248,15 @@ def test_a_word_on_a_state_changes_the_post(ada: Person, site: KnownDouble) -> N
     assert [post.body for post in site.posts] == ["PROBLEM: web"]
 
 
+def test_settings_that_only_name_a_site_are_enough(ada: Person, site: KnownDouble) -> None:
+    path = ada.home / ".config" / "mediaagent" / "agent.toml"
+    lines = [line for line in path.read_text().splitlines() if "drop =" not in line]
+    path.write_text("\n".join(lines))
+    assert ada.call("post", "status", "--wait", "-m", "x").code == 0
+    said = ada.call("check")
+    assert (said.code, "warning: " in said.err, "nothing is watched" in said.err) == (0, True, True)
+
+
 # --- a running agent --------------------------------------------------------------------------------------------------
 
 

@@ -163,6 +163,8 @@ class _Errand:
 
     def done(self, seconds: float) -> Seen:
         """Until it is over, or so many seconds: watches the agent that runs, or is the agent meanwhile."""
+        from mediaagent.cli.run import in_words
+
         self._begun = time.monotonic()
         end = self._begun + seconds
         with output.sending() if self._large else output.progress("delivering"):
@@ -170,7 +172,8 @@ class _Errand:
                 try:
                     seen = self._look()
                     if not seen.over and memory.agent_process(self._settings) is None:
-                        seen = self._be_the_agent(end)
+                        with in_words(self._settings.agent.state):
+                            seen = self._be_the_agent(end)
                 except StateError as error:  # it just starts or ends, or it is another user's
                     seen = Seen(why=str(error))
                 if seen.over or time.monotonic() >= end:

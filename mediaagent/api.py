@@ -33,6 +33,7 @@ from mediaagent.ports import (
     ChecksPosts,
     Enricher,
     FindsPosts,
+    PassesOn,
     Progress,
     ReadsContent,
     RevisesPosts,
@@ -41,6 +42,7 @@ from mediaagent.ports import (
     Uploader,
     Watcher,
 )
+from mediaagent.transfer import tell as tell_sent
 
 __all__ = [
     "Absent",
@@ -60,6 +62,7 @@ __all__ = [
     "Incomplete",
     "Link",
     "Part",
+    "PassesOn",
     "Post",
     "PostPart",
     "Pre",
@@ -85,6 +88,7 @@ __all__ = [
     "plugin",
     "printable",
     "readable_size",
+    "tell_sent",
 ]
 
 

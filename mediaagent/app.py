@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,29 +16,32 @@ from mediaagent import logs, registry
 from mediaagent.clock import SystemClock
 from mediaagent.errors import ConfigError, PluginError
 from mediaagent.journey.deliver import Lane
+from mediaagent.journey.intake import Intake, source_of
 from mediaagent.journey.plan import Source, Target
 from mediaagent.journey.prepare import Preparing
 from mediaagent.journey.secure import Securing
 from mediaagent.journey.watch import Watching
 from mediaagent.lookout.marks import Marks
+from mediaagent.memory import agent_process, drop_folder, open_queue, state_database
 from mediaagent.model import Defaults, Problem, Route, SeenFile, Verdict, printable
 from mediaagent.options import Secret, build, did_you_mean, options_of, to_table
-from mediaagent.ports import ChecksPosts, Lookout, ReadsContent, RoutesEvents, SelfChecks
+from mediaagent.ports import ChecksPosts, Lookout, PassesOn, ReadsContent, RoutesEvents, SelfChecks
 from mediaagent.rules import caption
 from mediaagent.settings import Settings, SourceSettings, Table, TargetSettings
 from mediaagent.store import figures as outbox_figures
 from mediaagent.store import proof
+from mediaagent.store.drop import DropFolder
 from mediaagent.store.figures import Figures
 from mediaagent.store.housekeeping import Housekeeping
 from mediaagent.store.owner import Owner
-from mediaagent.store.queue import Queue
-from mediaagent.store.reading import running
 from mediaagent.store.state import StateFolder, watched_since
 
 __all__ = [
     "Agent",
     "Plan",
+    "accounts_of",
     "agent_process",
+    "drop_folder",
     "figures",
     "make_agent",
     "make_lookout",
@@ -182,6 +185,7 @@ def _source(
         give_up=common.give_up,
         reopen=defaults.reopen,
         form=defaults.form,
+        syndicate=common.syndicate,
         reader=(common.type, to_table(watcher)) if isinstance(watcher, ReadsContent) else None,
     )
     problems += _template_problems(where, source, defaults)
@@ -249,7 +253,7 @@ def self_checks(made: Plan) -> list[Problem]:
             asked.append((f"upload.{name}", partial(uploader.check_posts, sent_to(made, name))))
         elif isinstance(uploader, SelfChecks):
             asked.append((f"upload.{name}", uploader.check))
-    return [problem for where, check in asked for problem in _told(where, check)]
+    return [problem for where, check in asked for problem in _told(where, check)] + _unoffered(made)
 
 
 def _told(where: str, check: Callable[[], Iterable[Problem]]) -> Iterator[Problem]:
@@ -270,6 +274,39 @@ def sent_to(made: Plan, target: str) -> Mapping[str, set[str]]:
                 for kind in source.watcher.defaults.sends:
                     sent.setdefault(kind, set()).add(route.access or source.access)
     return sent
+
+
+def _unoffered(made: Plan) -> list[Problem]:
+    """Accounts that posts are to be passed on to, and that the target does not have: it would ignore them."""
+    problems = []
+    for name, source in made.sources.items():
+        for target in source.targets if source.syndicate else ():
+            offered = accounts_of(made.uploaders.get(target))
+            if offered is not None:
+                problems += [
+                    Problem(where=f"watch.{name}.syndicate", what=f"{target} {what}", todo=todo, severity="warning")
+                    for account in source.syndicate
+                    for what, todo in _of_account(account, offered)
+                ]
+    return problems
+
+
+def accounts_of(uploader: Any) -> Mapping[str, Sequence[str]] | None:
+    """For each kind of post the accounts that it may be passed on to; None where nobody can tell."""
+    try:
+        return uploader.accounts() if isinstance(uploader, PassesOn) else None
+    except Exception:  # a plug-in's turn; what is wrong with the site is told by its own check
+        return None
+
+
+def _of_account(account: str, offered: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    kinds = [kind for kind, accounts in offered.items() if account in accounts]
+    there = {each for accounts in offered.values() for each in accounts}
+    if not kinds:
+        yield f"offers no account {account}, and ignores it", did_you_mean(account, there)
+    elif len(kinds) < len(offered):
+        others = ", ".join(kind for kind in offered if kind not in kinds)
+        yield f"passes posts on to {account} only when they are {', '.join(kinds)}, not {others}", ""
 
 
 def make_lookout(kind: str, clock: SystemClock) -> Lookout:
@@ -339,7 +376,8 @@ class Agent:
         """Takes up what an earlier run left behind, and begins to watch."""
         self.state.clear_troubles()
         self.housekeeping.sweep()
-        targets = {name: source.targets for name, source in self.plan.sources.items()}
+        sources = (*self.plan.sources.values(), *self.watching.sources)
+        targets = {source.name: source.targets for source in sources}
         self.state.outbox.address_rebuilt(targets)
         self.state.deliveries.retire(list(self.plan.uploaders))
         for source, count in self.state.outbox.open_parts().items():
@@ -361,23 +399,28 @@ class Agent:
         self.state.close()
 
 
-def make_agent(settings: Settings, log: Any = None) -> Agent:
-    """An agent that owns its state folder. Raises ConfigError or StateError."""
+def make_agent(settings: Settings, log: Any = None, watch: Mapping[str, Source] | None = None) -> Agent:
+    """An agent that owns its state folder. Raises ConfigError or StateError.
+
+    `watch`: these sources instead of the settings'; what is left of the others is still prepared and delivered."""
     made, problems = plan(settings)
     if problems:
         raise ConfigError(problems)
+    watched = made.sources if watch is None else watch
     log = log or logs.get()
     os.umask(0o077)  # what the agent writes is its owner's alone, whatever rights the state folder has
     clock = SystemClock()
     state = StateFolder(settings.agent.state, settings.agent.spool_limit, clock.now)
     if state.lost:
         log.warning("memory was lost and made again from the spool", detail=state.lost)
-    lookout, reading, workbench = make_lookout(settings.agent.lookout, clock), make_workbench(), make_workbench(made)
+    lookout = make_lookout(settings.agent.lookout if watch is None else "walk", clock)
+    reading, workbench = make_workbench(), make_workbench(made)
     private = _private_files(settings, made.uploaders)
     chapters = {
         name: Securing(source, lookout, state.ledger, state.spool, reading, clock, log, Marks(), private=private)
-        for name, source in made.sources.items()
+        for name, source in watched.items()
     }
+    intake = _intake(settings, state, tuple(made.uploaders), log)
     watching = Watching(
         chapters=chapters,
         outbox=state.outbox,
@@ -388,7 +431,8 @@ def make_agent(settings: Settings, log: Any = None) -> Agent:
         log=log,
         rescan=settings.agent.rescan,
         trouble=state.trouble,
-        hints=settings.agent.lookout != "walk",
+        intake=intake,
+        hints=watch is None and settings.agent.lookout != "walk",
     )
     lanes = [
         Lane(
@@ -401,19 +445,20 @@ def make_agent(settings: Settings, log: Any = None) -> Agent:
         )
         for name, uploader in made.uploaders.items()
     ]
-    preparing = Preparing(made.sources, state.outbox, state.spool, workbench, clock, log)
+    sources = {**made.sources, **watched, intake.source.name: intake.source}
+    preparing = Preparing(sources, state.outbox, state.spool, workbench, clock, log)
     housekeeping = Housekeeping(state.database, state.spool, state.ledger, clock.now)
     return Agent(made, state, lookout, reading, workbench, watching, preparing, lanes, housekeeping, clock)
 
 
-def state_database(settings: Settings) -> Path:
-    """The file that the commands open beside a running agent."""
-    return settings.agent.state / "outbox.db"
-
-
-def open_queue(settings: Settings) -> Queue:
-    """The outbox, to be read. Raises StateError."""
-    return Queue(state_database(settings))
+def _intake(settings: Settings, state: StateFolder, targets: tuple[str, ...], log: Any) -> Intake:
+    folder = drop_folder(settings)
+    if folder.parent == settings.agent.state:  # another one is made by its owner, with rights for others
+        folder.mkdir(mode=0o700, exist_ok=True)
+    source = source_of(folder, targets)
+    drop = DropFolder(folder, state.spool, state.ledger, source.name)
+    drop.sweep()
+    return Intake(source, drop, log, state.trouble)
 
 
 def open_owner(settings: Settings) -> Owner:
@@ -438,11 +483,6 @@ def silent(made: Plan, found: Figures, now: datetime) -> dict[str, timedelta]:
         if expected is not None and since is not None and now - since > expected:
             quiet[name] = expected
     return quiet
-
-
-def agent_process(settings: Settings) -> int | None:
-    """The process that runs on these settings' state folder, if any."""
-    return running(settings.agent.state)
 
 
 def prove(root: Path, file: SeenFile) -> Verdict:

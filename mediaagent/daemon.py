@@ -22,11 +22,12 @@ from mediaagent.journey.secure import leftovers
 from mediaagent.model import Problem, printable
 from mediaagent.nudges import Listener
 
-__all__ = ["Service", "run_once"]
+__all__ = ["Service", "run_once", "work_until"]
 
 _TIDY_EVERY = 3600.0
 _IDLE_CHILD = 31.0
 _AFTER_TROUBLE = 10.0
+_POLL = 0.05
 #: Seconds after which a thread that computes lets another one go on. A listing asks the system for each name, and waits
 #: so long after each when another thread renders a page meanwhile; Python's own 5 ms made seconds of a folder's walk.
 _TURN = 0.0005
@@ -281,6 +282,26 @@ def run_once(agent: Agent, patience: float, told: Callable[[str], None] = lambda
         outcome["troubles"] += 1
         told(f"{where}: {what}")
     return outcome
+
+
+def work_until(agent: Agent, done: Callable[[], bool], patience: float) -> bool:
+    """Takes, prepares and delivers until `done`, or for so many seconds. Returns whether it is done."""
+    agent.start()
+    end = time.monotonic() + patience
+    while not done():
+        _, wait = agent.watching.round()
+        worked = False
+        while not done() and agent.preparing.step():
+            worked = True
+        for lane in agent.lanes:
+            while not done() and lane.step():
+                worked = True
+        left = end - time.monotonic()
+        if left <= 0:
+            return done()
+        if not worked:
+            time.sleep(min(wait, left, _POLL))
+    return True
 
 
 def _settle(agent: Agent, deadline: float) -> None:

@@ -195,6 +195,10 @@ class Route:
     body: str | None = None
     tags: tuple[str, ...] | None = None
     access: Literal["public", "members", "private"] | None = None
+    literal: bool = False  # title, body and tags are the words themselves, not templates
+    form: Literal["", "status", "entry", "photo", "audio", "video"] = ""  # of the post; "": by its files
+    syndicate: tuple[str, ...] | None = None
+    reply_to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +221,7 @@ class Sighting:
     together: str = ""  # `Claim.together` of its files
     topic: str = ""  # with `outcome`: it is posted only if the topic's last event ended otherwise
     outcome: str = ""  # "failed", "passed"; a first one is posted only when it is "failed"
+    joins: timedelta = timedelta(0)  # it changes the topic's last event, if that changed no longer ago
     route: Route = Route()
 
 
@@ -303,6 +308,8 @@ class Post:
     revision: int = 1
     bucket: Bucket | None = None  # set by an enricher that knows the same when it sees it again
     seen: Seen | None = None  # set by the core when it came again
+    syndicate: tuple[str, ...] = ()  # accounts at other services that the target passes it on to: "twitter::name"
+    reply_to: tuple[str, ...] = ()  # addresses that it answers
 
     @property
     def text(self) -> str:

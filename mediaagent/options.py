@@ -27,6 +27,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
 
+from mediaagent import keyrings
 from mediaagent.model import Problem
 
 __all__ = [
@@ -58,7 +59,7 @@ class ByteSize(int):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Secret:
-    """A reference to a secret: `file:PATH`, `env:NAME`, `credential:NAME` (systemd), or the secret itself.
+    """A reference to a secret: `file:PATH`, `env:NAME`, `credential:NAME` (systemd), `keyring:NAME`, or itself.
 
     It prints masked; `reveal` reads it anew each time, so a renewed key file is honoured without a restart.
     """
@@ -75,6 +76,8 @@ class Secret:
             return os.environ[rest].strip()
         if scheme == "credential":
             return (Path(os.environ["CREDENTIALS_DIRECTORY"]) / rest).read_text(encoding="utf-8").strip()
+        if scheme == "keyring":
+            return keyrings.get(rest).strip()
         return self.reference
 
     @property
@@ -276,7 +279,7 @@ def without_dots(path: Path) -> Path:
 
 
 #: What may stand before the colon of a reference to a secret.
-_REFERENCES = ("file", "env", "credential")
+_REFERENCES = ("file", "env", "credential", "keyring")
 
 
 def _secret(value: str, base: Path) -> Secret:
@@ -284,7 +287,9 @@ def _secret(value: str, base: Path) -> Secret:
     word, colon, _ = value.partition(":")
     if colon and word.isalpha() and word not in _REFERENCES:
         near = did_you_mean(word.lower(), _REFERENCES)
-        hint = near.replace('"?', ':"?') if near.startswith("did") else "there are file:, env: and credential:"
+        hint = (
+            near.replace('"?', ':"?') if near.startswith("did") else "there are file:, env:, credential: and keyring:"
+        )
         raise ValueError(f"no secret is looked up this way; {hint} (a secret that holds a colon goes into a file)")
     return Secret(value, base)
 

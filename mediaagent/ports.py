@@ -34,12 +34,14 @@ from mediaagent.model import (
 __all__ = [
     "Clock",
     "Deliveries",
+    "Drop",
     "Enricher",
     "FindsPosts",
     "Ledger",
     "Lookout",
     "Marks",
     "Outbox",
+    "PassesOn",
     "Progress",
     "ReadsContent",
     "RevisesPosts",
@@ -146,6 +148,16 @@ class SelfChecks(Protocol):
 
 
 @runtime_checkable
+class PassesOn(Protocol):
+    """An uploader whose site passes posts on to accounts elsewhere (`Post.syndicate`), and says to which."""
+
+    def accounts(self) -> Mapping[str, Sequence[str]]:
+        """For each kind of post that it takes the accounts it offers. Asked for without a side effect.
+
+        Raises Deferred or Rejected where the site can't be asked."""
+
+
+@runtime_checkable
 class ChecksPosts(Protocol):
     """An uploader that can tell it of the posts that it will get; asked in place of `check`."""
 
@@ -222,6 +234,25 @@ class Spool(Protocol):
 
     def release(self, paths: Iterable[Path]) -> None:
         """Removes copies that nobody needs any more."""
+
+
+class Drop(Protocol):
+    """Where other programs hand over what is to be posted."""
+
+    def waiting(self) -> Sequence[str]:
+        """Bundles that are whole, oldest first."""
+
+    def copy(self, name: str) -> Sequence[Part]:
+        """Copies of a bundle, not durable yet; none when it was taken before. Raises Unsecured."""
+
+    def keep(self, parts: Sequence[Part]) -> None:
+        """Makes the copies of several bundles durable, and writes them down. Raises Unsecured; none is kept then."""
+
+    def remove(self, name: str) -> None:
+        """It was taken."""
+
+    def refuse(self, name: str) -> Path:
+        """Sets aside what can't be used."""
 
 
 class Workbench(Protocol):

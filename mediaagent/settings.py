@@ -6,7 +6,6 @@ What a table holds beside the common keys is left as it is: it is the plug-in's 
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from zoneinfo import ZoneInfo
 from mediaagent.errors import ConfigError
 from mediaagent.model import Problem
 from mediaagent.options import ByteSize, build, did_you_mean, option, plugin, show_value, without_dots
+from mediaagent.places import state_folder
 
 __all__ = [
     "AgentSettings",
@@ -29,16 +29,7 @@ __all__ = [
     "TargetSettings",
     "load",
     "read",
-    "state_folder",
 ]
-
-
-def state_folder() -> Path:
-    """Where the agent keeps its memory when the settings don't say: systemd's folder, else the user's."""
-    if "STATE_DIRECTORY" in os.environ:
-        return Path(os.environ["STATE_DIRECTORY"].partition(":")[0])
-    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(home).expanduser() / "mediaagent"
 
 
 def _metrics_check(address: str | None) -> str | None:
@@ -69,6 +60,11 @@ class AgentSettings:
     spool_limit: ByteSize = option(
         "how much our own copies may hold; then securing pauses until posts have left", default=ByteSize(2_000_000_000)
     )
+    drop: Path | None = option(
+        "where other programs hand over posts (`mediaagent post`); a folder that their users may write to, if they are "
+        "not the agent's (default: `drop` in the state folder)",
+        default=None,
+    )
     page: Path | None = option(
         "where the page goes that is used when no [upload.…] is configured (default: `page` in the state folder)",
         default=None,
@@ -82,6 +78,11 @@ class AgentSettings:
         "a file that the same figures are written to each minute, for node_exporter's textfile collector (NAME.prom)",
         default=None,
     )
+
+
+def _bad_accounts(accounts: tuple[str, ...]) -> str | None:
+    wrong = [account for account in accounts if not all(account.partition("::"))]
+    return f"{wrong[0]!r} is no account; they are written SERVICE::NAME" if wrong else None
 
 
 @plugin
@@ -101,6 +102,12 @@ class SourceSettings:
     tags: tuple[str, ...] | None = option('tags, without "#"; templates too (default: the watcher\'s)', default=None)
     access: Literal["public", "members", "private"] | None = option(
         "who may see the posts (default: the watcher's)", default=None
+    )
+    syndicate: tuple[str, ...] = option(
+        'accounts elsewhere that the site passes the posts on to: ["twitter::ada"]; `mediaagent known syndication` '
+        "lists those that it offers",
+        default=(),
+        check=_bad_accounts,
     )
     enrich: tuple[Any, ...] | None = option(
         'enrichers in their order: [{type = "best_frame", keep = 2}]; [] for none (default: the watcher\'s)',
@@ -269,9 +276,12 @@ def _interpret(path: Path, document: dict[str, Any], lines: Lines) -> tuple[Sett
             if target not in written:
                 todo = did_you_mean(target, written) if written else "there is no [upload.…] at all: leave `to` out"
                 problems.append(Problem(where=f"watch.{name}.to", what=f"there is no [upload.{target}]", todo=todo))
-    if not document.get("watch"):
-        todo = "add one: [watch.garden] with type and path; `mediaagent init` writes an example"
-        problems.append(Problem(where="", what="nothing is watched: there is no [watch.NAME]", todo=todo))
+    if not document.get("watch") and (agent is None or agent.drop is None):
+        todo = "add one: [watch.garden] with type and path; `mediaagent init` writes an example. An agent that only "
+        todo += "takes what `mediaagent post` hands over has `drop` in [agent]"
+        what = "nothing is watched: there is no [watch.NAME]"
+        # who has a site may post to it all the same
+        problems.append(Problem(where="", what=what, todo=todo, severity="warning" if targets else "error"))
     return Settings(path, agent or AgentSettings(), sources, targets, lines), problems
 
 

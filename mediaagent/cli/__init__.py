@@ -23,7 +23,24 @@ from mediaagent.errors import ConfigError, MediaAgentError, NoRoom
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = ("run", "demo", "init", "check", "scan", "preview", "queue", "status", "why", "nudge", "config", "plugins")
+COMMANDS = (
+    "run",
+    "post",
+    "demo",
+    "init",
+    "check",
+    "scan",
+    "preview",
+    "queue",
+    "status",
+    "why",
+    "nudge",
+    "known",
+    "login",
+    "logout",
+    "config",
+    "plugins",
+)
 
 _INTERRUPTED = 130
 

@@ -25,6 +25,7 @@ _SAMPLES = {
     "access": '"members"',
     "enrich": '[{type = "best_frame", keep = 2}]',
     "page": '"page"',
+    "drop": '"/var/spool/mediaagent/drop"',
     "state": '"state"',
     "pattern": '"%v-%Y%m%d%H%M%S-%q"',
     "snapshot_pattern": '"%v-%Y%m%d%H%M%S-snapshot"',

@@ -8,19 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mediaagent.errors import ConfigError
-from mediaagent.model import Problem
+from mediaagent.places import logins_file, settings_files
 
 if TYPE_CHECKING:
     from mediaagent.app import Plan
+    from mediaagent.model import Problem
     from mediaagent.settings import Settings
 
-__all__ = ["Home", "places"]
-
-
-def places() -> list[Path]:
-    """Where agent.toml is looked for when nobody names it."""
-    own = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser()
-    return [Path("agent.toml"), own / "mediaagent" / "agent.toml", Path("/etc/mediaagent/agent.toml")]
+__all__ = ["Home"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +28,23 @@ class Home:
 
     def path(self) -> Path:
         """The settings file. Raises ConfigError when none is named and none is found."""
-        if self.config is not None:
-            return self.config
-        found = next((path for path in places() if path.exists()), None)
+        found = self.find()
         if found is None:
-            looked = ", ".join(str(path) for path in places())
+            from mediaagent.model import Problem
+
+            looked = ", ".join(str(path) for path in settings_files())
             todo = "write one with `mediaagent init`, or name it with --config or MEDIAAGENT_CONFIG"
             raise ConfigError([Problem(where="settings", what=f"there is none of {looked}", todo=todo)])
         return found
+
+    def find(self) -> Path | None:
+        """The settings file: the one that is named, else the first that this user may read, else stored logins; else
+        one that is there and may not be read."""
+        if self.config is not None:
+            return self.config
+        there = [path for path in settings_files() if path.exists()]
+        readable = [path for path in (*there, logins_file()) if os.access(path, os.R_OK)]
+        return next(iter([*readable, *there]), None)
 
     def look(self) -> tuple[Settings | None, Plan | None, list[Problem]]:
         """The settings and what they mean, as far as they can be read, and every mistake in them."""

@@ -1,26 +1,27 @@
-"""What commands write: lines, tables, JSON, problems; fit for any terminal and any file name."""
+"""What commands write: lines, tables, JSON, problems; fit for any terminal and any file name.
+
+Every command imports this, also those that have to be quick; so it imports the rest where it is used.
+"""
 
 from __future__ import annotations
 
-import json
 import os
-import platform
-import shutil
 import sys
-import threading
 import time
-import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import mediaagent
-from mediaagent.model import Problem, printable
-from mediaagent.options import convert
+
+if TYPE_CHECKING:
+    import threading
+
+    from mediaagent.model import Problem
 
 __all__ = [
     "ago",
@@ -31,12 +32,20 @@ __all__ = [
     "progress",
     "say",
     "say_json",
+    "sending",
     "show_bug",
     "show_problems",
     "table",
     "tell",
     "when",
 ]
+
+
+def printable(name: object) -> str:
+    """A file name fit for a terminal, a log and JSON."""
+    from mediaagent import model
+
+    return model.printable(name)
 
 
 def say(text: str = "") -> None:
@@ -58,6 +67,8 @@ def hush() -> None:
 
 def say_json(document: Any) -> None:
     """One JSON document, in ASCII: no terminal can spoil it."""
+    import json
+
     say(json.dumps(document, indent=2, default=_plain))
 
 
@@ -94,6 +105,9 @@ def show_problems(problems: Iterable[Problem]) -> None:
 
 def show_bug(error: BaseException, command: str) -> int:
     """A report that is ready to paste; settings and keys are not in it."""
+    import platform
+    import traceback
+
     tell("This is a mistake in mediaagent, and not yours. Please report it with the lines below.\n")
     tell(f"mediaagent {mediaagent.__version__}, Python {platform.python_version()}, {platform.platform()}")
     tell(f"command: {printable(command)}\n")
@@ -103,6 +117,8 @@ def show_bug(error: BaseException, command: str) -> int:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None = None) -> Iterator[str]:
     """Lines of a table; where it is too wide, the last column is cut, on a terminal only."""
+    import shutil
+
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [list(head), *cells]) for column in range(len(head))]
     limit = width or (shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000)
@@ -117,6 +133,8 @@ def progress(what: str) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
+    import threading
+
     ended = threading.Event()
     thread = threading.Thread(target=_count, args=(what, ended), daemon=True)
     thread.start()
@@ -138,8 +156,40 @@ def _count(what: str, ended: threading.Event) -> None:
         sys.stderr.write(f"\r{' ' * width}\r")
 
 
+@contextmanager
+def sending() -> Iterator[None]:
+    """A bar for each large request that leaves meanwhile, on a terminal."""
+    from mediaagent import transfer
+
+    if not sys.stderr.isatty():
+        yield
+        return
+    shown = [0.0, 0]  # when, and how wide
+
+    def show(sent: int, of: int) -> None:
+        now = time.monotonic()
+        if of < _LARGE or (sent < of and now - shown[0] < _BLINK):
+            return
+        done = sent * _BAR // of
+        line = f"[{'#' * done}{'-' * (_BAR - done)}] {sent / 1e6:.1f} of {of / 1e6:.1f} MB"
+        sys.stderr.write(f"\r{line.ljust(int(shown[1]))}")
+        sys.stderr.flush()
+        shown[:] = now, len(line)
+
+    with transfer.heard(show):
+        yield
+    if shown[1]:
+        sys.stderr.write(f"\r{' ' * int(shown[1])}\r")
+
+
+#: Bytes from which on a request has a bar; its width; seconds between two looks.
+_LARGE, _BAR, _BLINK = 1_000_000, 30, 0.1
+
+
 def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
     """A click callback: "30s" as a timedelta."""
+    from mediaagent.options import convert
+
     try:
         return None if value is None else convert(value, timedelta, Path())
     except ValueError as error:

@@ -15,7 +15,7 @@ import click
 
 from mediaagent.cli import output, stories
 from mediaagent.cli.hand import Hands
-from mediaagent.cli.home import Home, places
+from mediaagent.cli.home import Home
 from mediaagent.errors import ConfigError, Deferred, Discarded, Unsecured
 from mediaagent.model import Claim, Event, Ignored, Part, Post, Problem, Route, SeenFile, Sighting
 from mediaagent.options import did_you_mean
@@ -62,9 +62,10 @@ def command(home: Home, files: tuple[Path, ...], source: str, out: Path | None, 
 
 def _plan(home: Home, name: str) -> Plan:
     """What the settings mean, or the built-in defaults where there are none at all."""
-    if home.config is None and not name and not any(path.exists() for path in places()):
+    if not name and home.find() is None:
         return _built_in()
-    return home.plan()
+    made = home.plan()
+    return made if made.sources or name else _built_in()  # stored logins watch nothing
 
 
 def _source(made: Plan, name: str, file: Path) -> Source:

@@ -143,7 +143,8 @@ def _when(line: DeliveryRow) -> str:
 def _about(line: DeliveryRow) -> str:
     if line.last_error and line.state != "delivered":
         return f"{line.title}: {line.last_error}" if line.title else line.last_error
-    return line.title or ("is being prepared" if line.state == "waiting" else "")
+    said = line.title or line.body.partition("\n")[0]
+    return said or ("is being prepared" if line.state == "waiting" else "")
 
 
 # --- one event --------------------------------------------------------------------------------------------------------

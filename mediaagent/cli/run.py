@@ -43,7 +43,7 @@ def _service(home: Home, as_json: bool) -> int:
 
     made = home.plan()
     log = home.log("info")
-    with _in_words(made.settings.agent.state):
+    with in_words(made.settings.agent.state):
         agent = app.make_agent(made.settings, log)
         try:
             metrics.start(made.settings, log)
@@ -71,7 +71,7 @@ def _once(home: Home, patience: timedelta, as_json: bool) -> int:
     made = home.plan()
     log = home.log("warning" if sys.stderr.isatty() else "info")
     leftovers: list[str] = []
-    with _in_words(made.settings.agent.state), output.progress("taking and delivering what is there"):
+    with in_words(made.settings.agent.state), output.progress("taking and delivering what is there"):
         agent = app.make_agent(made.settings, log)
         try:
             outcome = daemon.run_once(agent, patience.total_seconds(), leftovers.append)
@@ -82,7 +82,7 @@ def _once(home: Home, patience: timedelta, as_json: bool) -> int:
 
 
 @contextmanager
-def _in_words(state: Path) -> Iterator[None]:
+def in_words(state: Path) -> Iterator[None]:
     """What the machine refuses the agent (room, rights, a lock) is no mistake of ours, and told with what to do."""
     try:
         yield

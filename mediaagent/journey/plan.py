@@ -37,6 +37,7 @@ class Source:
     give_up: timedelta = timedelta(hours=1)
     reopen: timedelta = timedelta(0)
     form: Literal["media", "entry"] = "media"
+    syndicate: tuple[str, ...] = ()
     reader: tuple[str, Mapping[str, Any]] | None = None  # the watcher's type and options, when it ReadsContent
 
 

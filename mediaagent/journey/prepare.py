@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import PurePath
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from mediaagent.errors import Deferred, Discarded, Stopping
 from mediaagent.journey.plan import Log, Source
-from mediaagent.model import Event, Part, Post, PostPart, Text, printable
+from mediaagent.model import Event, Part, Post, PostPart, Route, Text, printable
 from mediaagent.ports import Clock, Outbox, Spool, Workbench
 from mediaagent.rules import caption
 
@@ -86,24 +86,44 @@ class Preparing:
 
 def compose(event: Event, source: Source) -> Post:
     """The post as its captions and parts give it, before any enricher."""
-    names = caption.names_for(event, source.zone)
     route = event.route
-    body = caption.render(_given(route.body, source.body), names)
-    tags = _given(route.tags, source.tags)
+    words = _literal(route) if route.literal else _rendered(event, source)
     entry = source.form == "entry"
     parts = _outgoing(event.parts, flat=not entry)
     return Post(
-        kind="entry" if entry else _kind(parts),
-        title=" ".join(caption.render(_given(route.title, source.title), names).split()),
-        body=(Text(body),) if body else (),
-        tags=tuple(filter(None, (caption.tag_of(caption.render(tag, names)) for tag in tags))),
+        kind=route.form or ("entry" if entry else _kind(parts)),
+        title=" ".join(words.title.split()),
+        body=(Text(words.body),) if words.body else (),
+        tags=tuple(filter(None, map(caption.tag_of, words.tags))),
         access=_given(route.access, source.access),
         happened_at=event.happened_at,
         parts=parts,
         source=event.source,
         key=event.key,
         revision=event.revision,
+        syndicate=_given(route.syndicate, source.syndicate),
+        reply_to=route.reply_to,
     )
+
+
+class _Words(NamedTuple):
+    title: str
+    body: str
+    tags: tuple[str, ...]
+
+
+def _rendered(event: Event, source: Source) -> _Words:
+    names, route = caption.names_for(event, source.zone), event.route
+    return _Words(
+        caption.render(_given(route.title, source.title), names),
+        caption.render(_given(route.body, source.body), names),
+        tuple(caption.render(tag, names) for tag in _given(route.tags, source.tags)),
+    )
+
+
+def _literal(route: Route) -> _Words:
+    """Words that somebody wrote as they are, of any length."""
+    return _Words(caption.plain(route.title or ""), caption.plain(route.body or ""), route.tags or ())
 
 
 def _given(value: _T | None, default: _T) -> _T:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import queue
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from mediaagent.journey.gather import gather
-from mediaagent.journey.plan import Log
+from mediaagent.journey.intake import Intake
+from mediaagent.journey.plan import Log, Source
 from mediaagent.journey.secure import Securing
 from mediaagent.model import FileNote, Hint, SeenFile, printable
 from mediaagent.ports import Clock, Ledger, Lookout, Outbox
@@ -52,6 +53,7 @@ class Watching:
     log: Log
     rescan: timedelta
     trouble: Callable[[str, str], None]  # (where, what); "" when it is over
+    intake: Intake | None = None
     hints: bool = True  # False: the lookout has none, so a walk alone tells what came
     wake: Callable[[], None] = lambda: None  # called from the lookout's threads when there is a hint
     turning: Callable[[], bool] = lambda: True  # called between two files: whether to go on
@@ -74,12 +76,18 @@ class Watching:
         self.lookout.watch(self.roots, self.report)
         self._walk_all()
         self._first = False
-        for name in self.chapters:
-            self._gather_at[name] = 0.0
+        for source in self.sources:
+            self._gather_at[source.name] = 0.0
+
+    @property
+    def sources(self) -> list[Source]:
+        """All that parts come from."""
+        watched = [securing.source for securing in self.chapters.values()]
+        return [*watched, self.intake.source] if self.intake else watched
 
     @property
     def roots(self) -> tuple[Path, ...]:
-        found = (root for securing in self.chapters.values() for root in securing.source.watcher.roots)
+        found = (root for source in self.sources for root in source.watcher.roots)
         return tuple(dict.fromkeys(found))
 
     def report(self, hint: Hint) -> None:
@@ -100,30 +108,43 @@ class Watching:
             self._renames_at = float("inf")
             self.ledger.note("", ())
         done: Counter[str] = Counter()
+        if self.intake:
+            done += self._take_in(self.intake)
         for name, securing in self.chapters.items():
             if securing.take(self.turning):
-                self._gather_at[name] = min(self._gather_at.get(name, float("inf")), self._rest_until.get(name, 0.0))
-            if self._gather_at.get(name, float("inf")) <= self.clock.steady() and not self._more_due(securing):
-                done += self._gather(securing)
+                self._gather_soon(name)
+            if self._gather_due(name) and not self._more_due(securing):
+                newest = securing.newest if securing.full else ""
+                done += self._gather(securing.source, newest, securing.unfinished)
         return done, self._until_next()
+
+    def _take_in(self, intake: Intake) -> Counter[str]:
+        """What other programs hand over is whole as it comes."""
+        if intake.take():
+            self._gather_soon(intake.source.name)
+        return self._gather(intake.source) if self._gather_due(intake.source.name) else Counter()
+
+    def _gather_soon(self, name: str) -> None:
+        self._gather_at[name] = min(self._gather_at.get(name, float("inf")), self._rest_until.get(name, 0.0))
+
+    def _gather_due(self, name: str) -> bool:
+        return self._gather_at.get(name, float("inf")) <= self.clock.steady()
 
     def _more_due(self, securing: Securing) -> bool:
         """Gathering costs what is open, so a flood is secured first."""
         look = securing.next_look()
         return look is not None and look <= self.clock.steady() and not securing.full
 
-    def _gather(self, securing: Securing) -> Counter[str]:
-        source = securing.source
+    def _gather(self, source: Source, newest: str = "", unfinished: Collection[str] = ()) -> Counter[str]:
         begun = self.clock.steady()
         try:
-            newest = securing.newest if securing.full else ""
             done, again = gather(
                 source,
                 self.outbox,
                 self.clock,
                 self.log,
                 interrupted_at=newest,
-                unfinished=securing.unfinished,
+                unfinished=unfinished,
                 walked_at=None if self.hints else self._walked_at,
             )
         except Exception as error:  # a plug-in's turn
@@ -143,11 +164,14 @@ class Watching:
         due = [self._next_walk(), self._renames_at, *self._gather_at.values()]
         due += [look for securing in self.chapters.values() if (look := securing.next_look()) is not None]
         wait = min(due) - self.clock.steady()
-        return max(wait, 0.0) if self._hints.empty() else 0.0
+        at_once = not self._hints.empty() or (self.intake is not None and self.intake.more)
+        return 0.0 if at_once else max(wait, 0.0)
 
     @property
     def growing(self) -> bool:
-        """Something is waiting to be finished or to be whole."""
+        """Something is waiting to be taken, to be finished or to be whole."""
+        if self.intake is not None and self.intake.more:
+            return True
         return any(securing.waiting for securing in self.chapters.values()) or any(
             at != float("inf") for at in self._gather_at.values()
         )

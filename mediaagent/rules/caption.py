@@ -15,7 +15,7 @@ import jinja2.sandbox
 from mediaagent.model import Event
 from mediaagent.options import did_you_mean
 
-__all__ = ["NAMES", "Caption", "label_of", "mistakes", "names_for", "render"]
+__all__ = ["NAMES", "Caption", "label_of", "mistakes", "names_for", "plain", "render"]
 
 #: What every template may use, besides the facts of its source.
 NAMES = {
@@ -73,7 +73,15 @@ def names_for(event: Event, zone: tzinfo | None) -> dict[str, Any]:
 
 def render(template: str, names: Mapping[str, Any]) -> str:
     """The text, without control characters. Raises jinja2.TemplateError."""
-    text = _environment().from_string(template).render(names)[:_LONGEST]
+    return plain(_environment().from_string(template).render(names)[:_LONGEST])
+
+
+def plain(text: str) -> str:
+    r"""Text that every far side takes: UTF-8, no control characters, no blanks at the ends of lines.
+
+    >>> plain("a \x1b[1mb \n")
+    'a [1mb'
+    """
     text = text.encode("utf-8", "replace").decode("utf-8")
     return re.sub(r"[^\S\n]+\n", "\n", "".join(c for c in text if c in "\n\t" or c.isprintable())).strip()
 

@@ -16,7 +16,7 @@ from mediaagent.store import repeats
 from mediaagent.store.codec import dumps, epoch, loads
 from mediaagent.store.database import Database
 from mediaagent.store.rows import event_from, part_from
-from mediaagent.store.topics import no_news
+from mediaagent.store.topics import joined, no_news
 
 __all__ = ["SqliteOutbox", "delivery_key"]
 
@@ -88,6 +88,7 @@ class SqliteOutbox:
         if sighting.route.to is not None:
             targets = sighting.route.to
         with self._database.transaction() as connection:
+            sighting = replace(sighting, key=joined(connection, source, sighting, self._epoch))
             known = connection.execute(
                 "SELECT * FROM events WHERE source = ? AND key = ?", (source, sighting.key)
             ).fetchone()

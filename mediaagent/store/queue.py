@@ -265,6 +265,17 @@ class Queue:
         query = "SELECT DISTINCT event FROM parts WHERE path = ? AND event IS NOT NULL ORDER BY event"
         return [row["event"] for row in self._rows(query, (os.fsencode(path),))]
 
+    def events_below(self, folder: Path) -> list[int]:
+        """Events that have files of this folder, oldest first."""
+        start = os.fsencode(folder) + b"/"
+        query = "SELECT DISTINCT event FROM parts WHERE path >= ? AND path < ? AND event IS NOT NULL ORDER BY event"
+        return [row["event"] for row in self._rows(query, (start, start[:-1] + b"0"))]
+
+    def counted_at(self, event: int) -> int | None:
+        """The event whose post counts this one, when it is the same again."""
+        rows = self._rows("SELECT first FROM repeats WHERE event = ?", (event,))
+        return rows[0]["first"] if rows else None
+
     def event_of_part(self, part: str) -> int | None:
         rows = self._rows("SELECT event FROM parts WHERE id = ?", (part,))
         return rows[0]["event"] if rows else None

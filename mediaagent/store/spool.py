@@ -31,7 +31,7 @@ from mediaagent.model import Claim, Event, Part, SeenFile, Verdict, printable
 from mediaagent.store.codec import dumps, loads
 from mediaagent.store.hand import Hand, Held, hold
 from mediaagent.store.proof import prove_open
-from mediaagent.store.safely import copy_into, fsync_folder, translated, write_durably
+from mediaagent.store.safely import copy_into, fsync_folder, translated
 from mediaagent.store.weights import Weights, on_disk
 
 __all__ = ["DiskSpool", "new_id"]
@@ -164,11 +164,11 @@ class DiskSpool:
     def seal(self, event: Event, folder: Path) -> None:
         """What was made of an event is on disk, and says itself what it is."""
         brief = replace(event, parts=tuple(replace(part, files={}) for part in event.parts))
-        write_durably(folder / "event.json", dumps(brief).encode())
-        for file in folder.iterdir():
-            _fsync(file)
-        fsync_folder(folder)
-        fsync_folder(folder.parent)
+        temporary = folder / ".event.json.new"
+        temporary.write_bytes(dumps(brief).encode())
+        list(_flushers().map(_fsync, folder.iterdir()))
+        temporary.replace(folder / "event.json")
+        list(_flushers().map(_fsync, (folder, folder.parent)))
         self._weights.weigh(folder)
 
     def release(self, paths: Iterable[Path]) -> None:

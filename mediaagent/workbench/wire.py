@@ -62,6 +62,8 @@ class Draft(msgspec.Struct, frozen=True):
     revision: int
     bucket: Bucket | None = None
     seen: Seen | None = None
+    syndicate: tuple[str, ...] = ()
+    reply_to: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, post: Post) -> Draft:

@@ -20,7 +20,7 @@ DATA = Path(__file__).parents[1] / "data" / "known"
 HOST = "http://127.0.0.1:8090"  # where the recordings were made
 KEYS = {"birdcam": BIRDCAM_KEY, "pbx": PBX_KEY, "birdcam@example.org": BIRDCAM_KEY}
 #: Shown otherwise by every site: its plug-ins, its forms.
-OPAQUE = {"formFields", "services"}
+OPAQUE = {"formFields"}
 #: Texts that count as they are.
 EXACT = {"message", "message_type", "filename", "objectType", "mime-type", "count", "tags", "displayName"}
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{32}\b")
@@ -30,6 +30,7 @@ SOUNDS |= {"t.flac": 32_487, "x.log": 9}
 #: What the site's owner did between the recordings.
 MEDIA_SWITCHED_ON = 105
 UNWRITABLE = range(526, 530)
+WEBHOOK_ADDED = 495
 
 
 def recordings() -> list[dict[str, Any]]:
@@ -51,6 +52,8 @@ class Replay:
         site.limits = Limits() if recorded["site"].startswith("large") else STOCK
         if recorded["n"] >= MEDIA_SWITCHED_ON:
             site.plugins.add("media")
+        if recorded["n"] >= WEBHOOK_ADDED:
+            site.services = {"webhooks": [("http://127.0.0.1:8099/hook", "local")]}
         site.writable = recorded["n"] not in UNWRITABLE
         status, headers, text = self._send(recorded)
         problems = (

@@ -14,6 +14,7 @@ from tests.doubles.known_site import SEARCH_PAGE, Site, StoredPost, User
 
 #: what is posted at /KIND/edit -> what it is as an object
 TYPES = {"photo": "image", "status": "note", "media": "media", "entry": "article"}
+KINDS = {object_type: kind for kind, object_type in TYPES.items()}
 WARNING = (
     "Warning: Access credentials were sent over a non-secured connection! "
     "To disable this warning set disable_cleartext_warning in your config.ini"
@@ -132,7 +133,7 @@ def edit_page(site: Site, request: Request, reader: User, kind: str) -> dict[str
     value = {
         "object": blank,
         "formFields": {"body": {"type": "richtext", "id": "body"}, "access": {"id": "access-control-id-acl"}},
-        "services": [],
+        "services": _services(site, kind),
         "content_type": fresh.kind,
         "posseLinks": [],
         "csrf": [_csrf(f"/{kind}/edit")],
@@ -148,6 +149,25 @@ def edit_page(site: Site, request: Request, reader: User, kind: str) -> dict[str
     if kind == "media":
         value |= {"label": "Description"}
     return value
+
+
+#: Webhooks take no pictures and no recordings.
+_PASSED_ON = {"status": {"webhooks", "twitter"}, "entry": {"webhooks", "twitter"}, "photo": {"twitter"}, "media": set()}
+
+
+def _services(site: Site, kind: str) -> Any:
+    """PHP's empty array is a list."""
+    return {
+        service: [{"username": user, "name": name} for user, name in accounts]
+        for service, accounts in site.services.items()
+        if service in _PASSED_ON[kind]
+    } or []
+
+
+def offered(site: Site, kind: str) -> set[str]:
+    """The accounts that a kind of post may be passed on to."""
+    services = _services(site, kind) or {}
+    return {f"{service}::{account['username']}" for service, accounts in services.items() for account in accounts}
 
 
 def _csrf(action: str) -> dict[str, Any]:

@@ -149,6 +149,9 @@ class Page:
         draft.tags = self.request.lists.get("tags") or fields.get("tags", "")
         draft.access = fields.get("access") or "PUBLIC"
         draft.created = self._created(fields.get("created", ""))
+        asked = self.request.lists.get("syndication", [])
+        draft.syndication = [each for each in asked if each in shown.offered(self.site, shown.KINDS[draft.kind])]
+        draft.in_reply_to = self.request.lists.get("inreplyto") or fields.get("inreplyto", "").split()
         if draft.kind == "note" and not draft.body.strip():
             raise Refused({})
         if draft.kind == "article" and not draft.body:

@@ -50,6 +50,8 @@ class StoredPost:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     updated: datetime = field(default_factory=lambda: datetime.now(UTC))
     files: list[StoredFile] = field(default_factory=list)
+    syndication: list[str] = field(default_factory=list)  # accounts that it was passed on to
+    in_reply_to: list[str] = field(default_factory=list)
     detached: list[StoredFile] = field(default_factory=list)  # gone, but their thumbnails are not
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
@@ -82,6 +84,7 @@ class Site:
     writable: bool = True  # the disk that files go to
     three_byte_database: bool = True
     hides_spans: bool = False  # some filter on the site takes our hidden marks out
+    services: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # "webhooks" -> (user name, name)
     posts: list[StoredPost] = field(default_factory=list)
     loose: list[StoredFile] = field(default_factory=list)  # files of no post
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from mediaagent.errors import Deferred
 from mediaagent.journey.deliver import Lane
+from mediaagent.journey.intake import Intake, source_of
 from mediaagent.journey.plan import Source, Target
 from mediaagent.journey.prepare import Preparing
 from mediaagent.journey.secure import Securing
@@ -36,6 +37,7 @@ from mediaagent.model import (
     Unknown,
 )
 from mediaagent.store.database import Database
+from mediaagent.store.drop import DropFolder
 from mediaagent.store.housekeeping import Housekeeping
 from mediaagent.store.state import StateFolder
 
@@ -288,6 +290,11 @@ class House:
         self.securing = Securing(
             source, lookout, self.state.ledger, self.state.spool, bench, self.clock, self.log, Marks()
         )
+        self.drop = self.folder / "drop"
+        self.drop.mkdir(exist_ok=True)
+        handed = source_of(self.drop, ("site",))
+        drop = DropFolder(self.drop, self.state.spool, self.state.ledger, handed.name)
+        drop.sweep()
         self.watching = Watching(
             chapters={"cam": self.securing},
             outbox=self.state.outbox,
@@ -298,8 +305,10 @@ class House:
             log=self.log,
             rescan=timedelta(seconds=1),
             trouble=self.state.trouble,
+            intake=Intake(handed, drop, self.log, self.state.trouble),
         )
-        self.preparing = Preparing({"cam": source}, self.state.outbox, self.state.spool, bench, self.clock, self.log)
+        sources = {"cam": source, handed.name: handed}
+        self.preparing = Preparing(sources, self.state.outbox, self.state.spool, bench, self.clock, self.log)
         self.lane = Lane(
             Target(name="site", uploader=self.site),
             self.state.deliveries,
@@ -311,7 +320,7 @@ class House:
         )
         self.housekeeping = Housekeeping(self.state.database, self.state.spool, self.state.ledger, self.clock.now)
         self.housekeeping.sweep()
-        self.state.outbox.address_rebuilt({"cam": ("site",)})
+        self.state.outbox.address_rebuilt({"cam": ("site",), handed.name: ("site",)})
         for part in self.state.spool.notes():
             if not self.state.ledger.has_part(part.id):
                 self.securing.adopt(part)

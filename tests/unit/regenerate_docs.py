@@ -21,6 +21,7 @@ from mediaagent.builtin.watchers.motion import Motion
 from mediaagent.builtin.watchers.voicemail import Voicemail
 from mediaagent.cli.home import Home
 from mediaagent.cli.tables import markdown
+from mediaagent.places import state_folder
 from mediaagent.rules.caption import NAMES
 from mediaagent.testing import seen_file
 
@@ -54,7 +55,7 @@ def _options(of: str, before: str, text: str) -> str:
     plugin: type[Any] = getattr(settings, name) if kind == "settings" else registry.find(kind, name)
     table = markdown(plugin)
     if plugin is settings.AgentSettings:  # this machine's own folder is nobody else's default
-        table = table.replace(f'`"{settings.state_folder()}"`', "")
+        table = table.replace(f'`"{state_folder()}"`', "")
     return table + "\n"
 
 

@@ -121,7 +121,7 @@ def test_every_option_in_code_that_stands_alone_is_one_of_some_command() -> None
 
 
 def _options_of(command: click.Command) -> Iterator[str]:
-    yield from (name for each in command.params for name in each.opts)
+    yield from (name for each in command.params for name in (*each.opts, *each.secondary_opts))
     if isinstance(command, click.Group):
         for name in command.list_commands(click.Context(command)):
             below = command.get_command(click.Context(command), name)

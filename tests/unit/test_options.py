@@ -95,7 +95,7 @@ def test_what_is_written_well_is_understood(value: Any, kind: Any, expected: Any
         ("x", dict[str, int], "not a table"),
         (True, Literal["all", "best"], "true is none of all, best"),
         ("fil:k", Secret, 'did you mean "file:"'),
-        ("vault:k", Secret, "file:, env: and credential:"),
+        ("vault:k", Secret, "file:, env:, credential: and keyring:"),
     ],
 )
 def test_what_is_written_badly_is_told_with_what_is_wanted(value: Any, kind: Any, said: str) -> None:

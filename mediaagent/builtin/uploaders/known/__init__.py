@@ -27,6 +27,7 @@ from mediaagent.api import (
 
 if TYPE_CHECKING:
     from mediaagent.builtin.uploaders.known.client import Client
+    from mediaagent.builtin.uploaders.known.desk import Desk
 
 __all__ = ["Known"]
 
@@ -93,7 +94,7 @@ class Known:
 
     site: str = option("the address of the site's home page", check=_bad_site)
     user: str = option("the user to post as: handle, or e-mail address", check=_bad_user)
-    key: Secret = option('the user\'s API key: "file:PATH", "env:NAME" or "credential:NAME"')
+    key: Secret = option('the user\'s API key: "file:PATH", "env:NAME", "credential:NAME" or "keyring:NAME"')
     insecure: bool = option("allow http:// to another machine: what is sent can be read and repeated", default=False)
     timeout: timedelta = option(
         "how long to wait for an answer, besides one second for each MB sent",
@@ -163,6 +164,27 @@ class Known:
         if not self.encrypt_to:
             yield from checks.file_problems(self._connect, self.site, self.audio_fallback, sent)
 
+    def accounts(self) -> dict[str, list[str]]:
+        """The accounts that the site passes posts on to, by kind of post. Raises Deferred or Rejected."""
+        with self.desk() as desk:
+            found = {kind: [each.word for each in offered or ()] for kind, offered in desk.accounts().items()}
+        media = found.pop("media")
+        return {**found, "audio": media, "video": media}
+
+    @contextmanager
+    def desk(self) -> Iterator[Desk]:
+        """Single requests for somebody at the keyboard, as this user. Raises Deferred when the key can't be read."""
+        with self.desk_with(self._reveal()) as desk:
+            yield desk
+
+    @contextmanager
+    def desk_with(self, key: str) -> Iterator[Desk]:
+        """The same with a key that is stored nowhere yet."""
+        from mediaagent.builtin.uploaders.known.desk import Desk
+
+        with self._client(_plausible(key, "what was given")) as client:
+            yield Desk(client)
+
     def _kind(self, post: Post) -> _Kind:
         from mediaagent.builtin.uploaders.known import photo, status
         from mediaagent.builtin.uploaders.known.audio import Recordings
@@ -181,10 +203,13 @@ class Known:
         return kinds[post.kind]
 
     def _connect(self) -> Client:
+        return self._client(self._reveal())
+
+    def _client(self, key: str) -> Client:
         from mediaagent.builtin.uploaders.known.client import Client
 
         seconds, loopback = self.timeout.total_seconds(), _loopback(self.site)
-        return Client(self.site, self.user, self._reveal(), seconds=seconds, loopback=loopback)
+        return Client(self.site, self.user, key, seconds=seconds, loopback=loopback)
 
     def _reveal(self) -> str:
         """The key, read anew each time. Raises Deferred: a key that is put right later loses nothing."""
@@ -193,9 +218,13 @@ class Known:
         except (OSError, KeyError, UnicodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not set or not text"
             raise Deferred(f"the key at {self.key.reference} can't be read: {why}", target_down=True) from None
-        if not key or not key.isascii() or not key.isprintable():
-            raise Deferred(f"what stands at {self.key} is no API key", target_down=True)
-        return key
+        return _plausible(key, f"what stands at {self.key}")
+
+
+def _plausible(key: str, where: str) -> str:
+    if not key or not key.isascii() or not key.isprintable():
+        raise Deferred(f"{where} is no API key", target_down=True)
+    return key
 
 
 @contextmanager

@@ -8,12 +8,17 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 from urllib.parse import urlencode
 
-__all__ = ["Body", "ShortFileError", "form", "multipart"]
+from mediaagent.api import tell_sent
+
+__all__ = ["Body", "FilePart", "ShortFileError", "form", "multipart", "parts"]
+
+#: Fields that may stand in a form more than once, as PHP's `name[]`.
+Repeated = Sequence[tuple[str, str]]
 
 #: Each chunk has to leave within the connection's time-out, also over a thin uplink: 64 KiB in 30 s is 2 kB/s.
 CHUNK = 64 * 1024
@@ -29,74 +34,103 @@ class ShortFileError(Exception):
 
 
 class Body:
-    """What is sent: bytes, then perhaps a file, then bytes. Can be sent once."""
+    """What is sent: bytes and files in turn. Can be sent once."""
 
-    def __init__(self, media_type: str, head: bytes, file: IO[bytes] | None = None, tail: bytes = b"") -> None:
+    def __init__(self, media_type: str, *pieces: bytes | IO[bytes]) -> None:
         self.media_type = media_type
         self.started = False  # once true, the far side may have got it
         self.finished = False  # all of it has left
-        self._head, self._file, self._tail = head, file, tail
-        self._size = os.fstat(file.fileno()).st_size if file else 0
+        self._pieces = [(piece, _size(piece)) for piece in pieces]
 
     def __len__(self) -> int:
-        return len(self._head) + self._size + len(self._tail)
+        return sum(size for _, size in self._pieces)
 
     def __iter__(self) -> Iterator[bytes]:
         self.started = True
-        yield self._head
-        yield from self._chunks()
-        if self._tail:
-            yield self._tail
+        sent, of = 0, len(self)
+        for piece, size in self._pieces:
+            for chunk in [piece] if isinstance(piece, bytes) else _chunks(piece, size):
+                yield chunk
+                sent += len(chunk)
+                tell_sent(sent, of)
         self.finished = True
 
-    def _chunks(self) -> Iterator[bytes]:
-        left, wanted = self._size, CHUNK
-        while left and self._file:
-            chunk = self._read(min(wanted, left), left)
-            left -= len(chunk)
-            begun = time.monotonic()
-            yield chunk
-            if time.monotonic() - begun > _SLOW:
-                wanted = CHUNK
-            elif self._size - left >= _PROVEN * wanted:
-                wanted = min(2 * wanted, _LARGEST)
-
-    def _read(self, wanted: int, left: int) -> bytes:
-        assert self._file
-        try:
-            chunk = self._file.read(wanted)
-        except OSError as error:
-            raise ShortFileError(f"{self._file.name} can't be read: {error.strerror}") from error
-        if not chunk:
-            raise ShortFileError(f"{self._file.name} ends {left} bytes too early")
-        return chunk
-
     def close(self) -> None:
-        """Closes the file."""
-        if self._file:
-            self._file.close()
+        """Closes its files."""
+        for piece, _ in self._pieces:
+            if not isinstance(piece, bytes):
+                piece.close()
 
 
-def form(fields: Mapping[str, str]) -> Body:
+def _size(piece: bytes | IO[bytes]) -> int:
+    return len(piece) if isinstance(piece, bytes) else os.fstat(piece.fileno()).st_size
+
+
+def _chunks(file: IO[bytes], size: int) -> Iterator[bytes]:
+    left, wanted = size, CHUNK
+    while left:
+        chunk = _read(file, min(wanted, left), left)
+        left -= len(chunk)
+        begun = time.monotonic()
+        yield chunk
+        if time.monotonic() - begun > _SLOW:
+            wanted = CHUNK
+        elif size - left >= _PROVEN * wanted:
+            wanted = min(2 * wanted, _LARGEST)
+
+
+def _read(file: IO[bytes], wanted: int, left: int) -> bytes:
+    try:
+        chunk = file.read(wanted)
+    except OSError as error:
+        raise ShortFileError(f"{file.name} can't be read: {error.strerror}") from error
+    if not chunk:
+        raise ShortFileError(f"{file.name} ends {left} bytes too early")
+    return chunk
+
+
+def form(fields: Mapping[str, str], repeated: Repeated = ()) -> Body:
     """Fields without a file."""
-    return Body("application/x-www-form-urlencoded", urlencode(fields).encode("ascii"))
+    return Body("application/x-www-form-urlencoded", urlencode([*fields.items(), *repeated]).encode("ascii"))
+
+
+class FilePart(NamedTuple):
+    """One file of a form. No source: an empty part. An open file is closed after it was sent."""
+
+    field: str
+    name: str
+    media_type: str
+    source: Path | IO[bytes] | None
 
 
 def multipart(
-    fields: Mapping[str, str], file_field: str, name: str, media_type: str, source: Path | IO[bytes] | None
+    fields: Mapping[str, str],
+    file_field: str,
+    name: str,
+    media_type: str,
+    source: Path | IO[bytes] | None,
+    repeated: Repeated = (),
 ) -> Body:
-    """Fields and one file (RFC 7578), its name in raw UTF-8, as PHP reads it.
+    """Fields and one file. Raises OSError when a path can't be opened."""
+    return parts([*fields.items(), *repeated], [FilePart(file_field, name, media_type, source)])
 
-    No `source`: an empty part without a name. An open file is closed after it was sent.
-    Raises OSError when a path can't be opened.
-    """
+
+def parts(fields: Repeated, files: Sequence[FilePart]) -> Body:
+    """Fields and files (RFC 7578), names in raw UTF-8, as PHP reads them. Raises OSError for what can't be opened."""
     boundary = secrets.token_hex(16)
-    head = "".join(
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
-        for field, value in fields.items()
-    )
-    quoted = name.replace("\\", "\\\\").replace('"', '\\"').replace("\r", " ").replace("\n", " ")
-    head += f'--{boundary}\r\nContent-Disposition: form-data; name="{file_field}"; filename="{quoted}"\r\n'
-    head += f"Content-Type: {media_type}\r\n\r\n"
-    file = source.open("rb") if isinstance(source, Path) else source
-    return Body(f"multipart/form-data; boundary={boundary}", head.encode(), file, f"\r\n--{boundary}--\r\n".encode())
+    pieces: list[bytes | IO[bytes]] = []
+    for field, value in fields:
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
+        pieces.append(head.encode())
+    for file in files:
+        named = f'name="{file.field}"; filename="{_quoted(file.name)}"'
+        head = f"--{boundary}\r\nContent-Disposition: form-data; {named}\r\nContent-Type: {file.media_type}\r\n\r\n"
+        pieces.append(head.encode())
+        if file.source is not None:
+            pieces.append(file.source.open("rb") if isinstance(file.source, Path) else file.source)
+        pieces.append(b"\r\n")
+    return Body(f"multipart/form-data; boundary={boundary}", *pieces, f"--{boundary}--\r\n".encode())
+
+
+def _quoted(name: str) -> str:
+    return name.replace("\\", "\\\\").replace('"', '\\"').replace("\r", " ").replace("\n", " ")

@@ -8,7 +8,7 @@ from mediaagent.api import Post
 from mediaagent.builtin.uploaders.known import finding
 from mediaagent.builtin.uploaders.known.client import Client
 
-__all__ = ["common_fields", "created"]
+__all__ = ["answered", "common_fields", "created", "syndication"]
 
 #: Outside the site answers 400 without a reason (its database's timestamps are of 32 bits); a day's room for its zone.
 _EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
@@ -22,6 +22,18 @@ def common_fields(client: Client, post: Post) -> dict[str, str]:
     fields = {"access": _access(client, post)}
     when = created(post.happened_at, datetime.now(UTC))
     return fields | ({"created": when} if when else {})
+
+
+def syndication(post: Post) -> list[tuple[str, str]]:
+    """The accounts that a new post is passed on to; an edit would pass it on once more. What the site doesn't know it
+    ignores."""
+    return [("syndication[]", account) for account in post.syndicate]
+
+
+def answered(post: Post) -> list[tuple[str, str]]:
+    """What a status or a long post answers."""
+    name = "inreplyto" if len(post.reply_to) == 1 else "inreplyto[]"
+    return [(name, url) for url in post.reply_to]
 
 
 def _access(client: Client, post: Post) -> str:

@@ -16,7 +16,7 @@ from mediaagent.builtin.uploaders.known import text
 from mediaagent.builtin.uploaders.known.answers import made, refused_by_database
 from mediaagent.builtin.uploaders.known.body import Body, form, multipart
 from mediaagent.builtin.uploaders.known.client import Client
-from mediaagent.builtin.uploaders.known.common import common_fields
+from mediaagent.builtin.uploaders.known.common import answered, common_fields, syndication
 from mediaagent.builtin.uploaders.known.text import Enclosure
 
 __all__ = ["Draft", "Recording"]
@@ -48,10 +48,14 @@ class Draft:
         """
         fields = self._fields(common_fields(self.client, self.post))
         path = self._path(item_id, recording, fields)
-        body = _body(fields, recording)
+        repeated = [
+            *(answered(self.post) if self.kind == "entry" else []),
+            *([] if item_id else syndication(self.post)),
+        ]
+        body = _body(fields, recording, repeated)
         answer = self.client.post(path, body)
         if refused_by_database(answer) and any(map(text.four_bytes, fields.values())):
-            body = _body(_plainer(fields), recording)
+            body = _body(_plainer(fields), recording, repeated)
             answer = self.client.post(path, body)
         what = self.client.site + path.partition("?")[0] + (f" ({recording.name})" if recording else "")
         try:
@@ -62,8 +66,10 @@ class Draft:
             raise Rejected(f"{large}; it is the text alone, so smaller files would not help") from None
 
     def _fields(self, common: dict[str, str]) -> dict[str, str]:
-        write = text.media_body if self.kind == "media" else text.entry_body
-        body = write(self.post.body, self.links, self.key)
+        if self.kind == "media":
+            body = text.media_body(text.answering(self.post), self.links, self.key)
+        else:
+            body = text.entry_body(self.post.body, self.links, self.key)
         return {"title": text.title(self.post), "body": body, "tags": text.hashtags(self.post.tags), **common}
 
     def _path(self, item_id: str, recording: Recording | None, fields: dict[str, str]) -> str:
@@ -76,10 +82,10 @@ class Draft:
         return f"/{self.kind}/edit/{item_id}?" + urlencode({"access": fields["access"], "tags": f"#{self.key}"})
 
 
-def _body(fields: dict[str, str], recording: Recording | None) -> Body:
+def _body(fields: dict[str, str], recording: Recording | None, repeated: list[tuple[str, str]]) -> Body:
     if recording is None:
-        return form(fields)
-    return multipart(fields, "media", recording.name, recording.media_type, recording.path)
+        return form(fields, repeated)
+    return multipart(fields, "media", recording.name, recording.media_type, recording.path, repeated)
 
 
 def _plainer(fields: dict[str, str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -29,6 +29,7 @@ __all__ = [
     "permalink",
     "read",
     "search",
+    "send_delete",
     "user_uuid",
 ]
 
@@ -60,6 +61,7 @@ class Item:
     html: str
     tags: str
     attachments: tuple[Attachment, ...]
+    read_at: str = ""  # the path under which the site showed it
 
     def carries(self, key: str) -> bool:
         """Our key is where we put it, not merely quoted."""
@@ -141,7 +143,7 @@ def read(client: Client, path: str) -> Item | None:
     item = _item(answer.get("object"))
     if answer.status != 200 or item is None:
         raise _unasked(client, answer)
-    return item
+    return replace(item, read_at=path)
 
 
 def search(client: Client, key: str) -> list[Item]:
@@ -193,6 +195,8 @@ def at_home(client: Client, url: str) -> str:
 
 def permalink(client: Client, item: Item) -> str:
     """The post's own address; by its id where another post has taken the same slug."""
+    if item.read_at and item.read_at == at_home(client, item.url):  # a moment ago, so it stands there
+        return item.url
     there = _at(client, item.url)
     return item.url if there and there.id == item.id else item.uuid
 
@@ -219,10 +223,15 @@ _DELETE = {"image": "photo", "note": "status", "media": "media", "article": "ent
 
 def _delete(client: Client, item: Item) -> None:
     """Deletes a double. The answer is the same whether it went or not, so the site is asked for it after."""
-    kind = _DELETE.get(item.type)
-    client.post(f"/{kind}/delete/{item.id}" if kind else f"/delete/{item.id}", form({"_t": "json"}))
+    send_delete(client, item)
     if read(client, f"/view/{item.id}") is not None:
         raise Deferred(f"{client.site}: a second post of the same event, {item.url}, could not be deleted")
+
+
+def send_delete(client: Client, item: Item) -> None:
+    """Asks for it to be deleted. What is answered tells nothing."""
+    kind = _DELETE.get(item.type)
+    client.post(f"/{kind}/delete/{item.id}" if kind else f"/delete/{item.id}", form({"_t": "json"}))
 
 
 def drop_repeats(client: Client, item: Item) -> Item:

@@ -14,7 +14,7 @@ from mediaagent.builtin.uploaders.known.answers import made, refused_by_database
 from mediaagent.builtin.uploaders.known.attachment import is_here
 from mediaagent.builtin.uploaders.known.body import multipart
 from mediaagent.builtin.uploaders.known.client import Client
-from mediaagent.builtin.uploaders.known.common import common_fields
+from mediaagent.builtin.uploaders.known.common import common_fields, syndication
 from mediaagent.builtin.uploaders.known.finding import Item
 from mediaagent.builtin.uploaders.known.names import original, same, site_name
 
@@ -33,7 +33,7 @@ class Draft:
 
     @property
     def fields(self) -> dict[str, str]:
-        title, body = text.title(self.post), text.photo_body(self.post.body, self.key)
+        title, body = text.title(self.post), text.photo_body(text.answering(self.post), self.key)
         if self.plain:
             title, body = text.without_four_bytes(title), text.with_entities(body)
         return {"title": title, "body": body, "tags": text.hashtags(self.post.tags), **self.common}
@@ -106,7 +106,8 @@ def _submit(draft: Draft, path: str, part: PostPart | None) -> tuple[str, Draft]
     """Sends one photo (or none) with all fields; once more in plainer words when the site's database refuses them."""
     name = site_name(part, draft.key) if part else ""
     media_type = part.media_type if part else "application/octet-stream"
-    body = multipart(draft.fields, "photo", name, media_type, part.file if part else None)
+    repeated = syndication(draft.post) if path == "/photo/edit" else []
+    body = multipart(draft.fields, "photo", name, media_type, part.file if part else None, repeated)
     answer = draft.client.post(path, body)
     if refused_by_database(answer) and draft.four_bytes:
         return _submit(replace(draft, plain=True), path, part)

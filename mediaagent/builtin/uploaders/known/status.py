@@ -7,7 +7,7 @@ from mediaagent.builtin.uploaders.known import finding, text
 from mediaagent.builtin.uploaders.known.answers import made, refused_by_database
 from mediaagent.builtin.uploaders.known.body import form
 from mediaagent.builtin.uploaders.known.client import Client
-from mediaagent.builtin.uploaders.known.common import common_fields
+from mediaagent.builtin.uploaders.known.common import answered, common_fields, syndication
 
 __all__ = ["revise", "upload"]
 
@@ -46,10 +46,11 @@ def _submit(client: Client, path: str, post: Post, key: str) -> str:
     if not body:
         raise Rejected("a status needs a text, and this has none")
     fields = {"body": body, "tags": tags, **common_fields(client, post)}
-    request = form(fields)
+    repeated = [*answered(post), *(syndication(post) if path == "/status/edit" else [])]
+    request = form(fields, repeated)
     answer = client.post(path, request)
     if refused_by_database(answer) and text.four_bytes(body):
-        request = form(fields | {"body": text.with_entities(body)})
+        request = form(fields | {"body": text.with_entities(body)}, repeated)
         answer = client.post(path, request)
     return made(answer, client.site, f"{client.site}{path}", len(request))
 

@@ -17,6 +17,7 @@ from mediaagent.api import Link, Post, Pre, Text
 
 __all__ = [
     "Enclosure",
+    "answering",
     "entry_body",
     "four_bytes",
     "hashtags",
@@ -37,6 +38,11 @@ def photo_body(blocks: Sequence[Text | Pre | Link | Enclosure], key: str) -> str
     """
     told = "\n\n".join(_html(block) for block in blocks)
     return f"{told} <span hidden>{key}</span>".lstrip(" ")
+
+
+def answering(post: Post) -> list[Text | Pre | Link]:
+    """The blocks of a kind that has no field for what it answers, with links to that."""
+    return [*post.body, *(Link("In reply to " + url, url) for url in post.reply_to)]
 
 
 @dataclass(frozen=True, slots=True)

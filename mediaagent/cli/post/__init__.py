@@ -1,0 +1,112 @@
+"""`mediaagent post`: something is posted now, or taken charge of for later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from mediaagent.cli.home import Home
+
+__all__ = ["command"]
+
+
+@click.group("post", help="Post a text, pictures, sound, films or files: now, or as soon as it can be.")
+def command() -> None:
+    pass
+
+
+_OPTIONS = (
+    click.option("-m", "--message", metavar="TEXT", help="The text, whatever it begins with."),
+    click.option("--file", "text_file", metavar="PATH", help="A file with the text; - reads standard input."),
+    click.option("--title", help="The title."),
+    click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag, without #. May be given several times."),
+    click.option("--access", metavar="WHO", help="Who may see it: public, members or private. [default: public]"),
+    click.option("--created", metavar="TIME", help="When it happened, ISO 8601. [default: now]"),
+    click.option(
+        "--syndicate",
+        multiple=True,
+        metavar="SERVICE::NAME",
+        help="An account elsewhere that the site passes it on to; see `mediaagent known syndication`.",
+    ),
+    click.option("--reply-to", multiple=True, metavar="URL", help="What it answers."),
+    click.option("--to", multiple=True, metavar="TARGET", help="Only to this target. [default: all of them]"),
+    click.option("--once", "once", metavar="TOKEN", help="The same token again posts nothing."),
+    click.option(
+        "--state-key",
+        metavar="KEY",
+        default="",
+        help="What it tells the state of; a later word on that, within a day, changes the post.",
+    ),
+    click.option(
+        "--wait/--queue",
+        "wait",
+        default=None,
+        help="Deliver now, or only take charge of it. [default: --wait on a terminal]",
+    ),
+    click.option("--patience", metavar="DURATION", help="With --wait: how long to wait. [default: 60s]"),
+    click.option("--site", metavar="URL", help="A Known site, where it stands in no settings."),
+    click.option("--user", metavar="NAME", help="With --site: the user to post as."),
+    click.option(
+        "--key",
+        metavar="REFERENCE",
+        help="With --site: where the key is, file:PATH or env:NAME. "
+        "[default: MEDIAAGENT_KEY, else what `mediaagent login` stored]",
+    ),
+    click.option("--insecure", is_flag=True, help="With --site: allow http:// to another machine."),
+    click.option("--drop", metavar="FOLDER", envvar="MEDIAAGENT_DROP", help="The drop folder. [default: the agent's]"),
+    click.option("--json", "as_json", is_flag=True, help="What became of it, as JSON."),
+    click.option("--dry-run", is_flag=True, help="Show what would be posted and where, and do nothing."),
+)
+
+
+def _kind(kind: str, files: str = "", many: bool = False) -> Callable[[Callable[[], None]], click.Command]:
+    def make(function: Callable[[], None]) -> click.Command:
+        @click.pass_obj
+        def run(home: Home, /, **options: Any) -> int:
+            from mediaagent.cli.post import handing
+
+            named = options.pop("files", ())
+            return handing.post(home, kind, named if isinstance(named, tuple) else (named,), **options)
+
+        decorated: Callable[..., Any] = run
+        for option in reversed(_OPTIONS):
+            decorated = option(decorated)
+        if files:
+            # What is wrong with them is told with all other mistakes, so click does not look at them.
+            nargs = -1 if many else 1
+            decorated = click.argument("files", metavar=files, nargs=nargs, required=True)(decorated)
+        return command.command(kind, help=function.__doc__)(decorated)
+
+    return make
+
+
+@_kind("status")
+def status() -> None:
+    """A short text: -m TEXT, --file PATH, or standard input."""
+
+
+@_kind("entry")
+def entry() -> None:
+    """A long text; its first line is the title, unless --title gives one."""
+
+
+@_kind("photo", "FILE...", many=True)
+def photo() -> None:
+    """One or several pictures, with a text if there is one."""
+
+
+@_kind("audio", "FILE")
+def audio() -> None:
+    """A sound, with a text if there is one."""
+
+
+@_kind("video", "FILE")
+def video() -> None:
+    """A film, with a text if there is one."""
+
+
+@_kind("file", "FILE...", many=True)
+def file() -> None:
+    """Files of any kind, linked from a text."""

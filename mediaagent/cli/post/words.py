@@ -1,0 +1,165 @@
+"""The words of a post: from the command line, a file or standard input, whole, whatever they begin with.
+
+All mistakes of a command line are told at once.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mediaagent.handover import ACCESS, Handed
+
+__all__ = ["handed", "near", "refuse", "seconds"]
+
+_ONCE, _ONE_TIME = "once:", "post:"
+_LONGEST_TOKEN = 200
+#: These can't be posted without a text.
+_TEXTS = ("status", "entry")
+
+
+def refuse(mistakes: Sequence[str]) -> None:
+    """Raises UsageError when there are any."""
+    if mistakes:
+        raise click.UsageError("\n".join(mistakes))
+
+
+def handed(
+    kind: str,
+    files: Sequence[Path],
+    mistakes: list[str],
+    *,
+    message: str | None,
+    text_file: str | None,
+    title: str | None,
+    tags: Sequence[str],
+    access: str | None,
+    created: str | None,
+    syndicate: Sequence[str],
+    reply_to: Sequence[str],
+    to: Sequence[str],
+    once: str | None,
+    state_key: str,
+) -> Handed:
+    """What is to be posted. Adds to `mistakes` what is wrong; the post is of use only when nothing is."""
+    for path in files:
+        mistakes += _unreadable(path)
+    when = _moment(created, mistakes)
+    if access is not None and access not in ACCESS[1:]:
+        mistakes.append(f"--access {access}: {near(access, ACCESS[1:])}")
+    mistakes += [
+        f"--syndicate {account}: an account is written SERVICE::NAME, as twitter::ada"
+        for account in syndicate
+        if not all(account.partition("::"))
+    ]
+    mistakes += [
+        f"--reply-to {url}: this is no web address"
+        for url in reply_to
+        if not url.startswith(("http://", "https://")) or len(url.split()) != 1
+    ]
+    if once is not None and not 0 < len(once) <= _LONGEST_TOKEN:
+        mistakes.append(f"--once: a token has 1 to {_LONGEST_TOKEN} characters")
+    if message is not None and text_file is not None:
+        mistakes.append("-m and --file both give the text: leave one out")
+    text = "" if mistakes else _text(kind, message, text_file, mistakes)  # standard input is not read in vain
+    shown, body = _titled(kind, title, text)
+    return Handed(
+        token=_ONE_TIME + os.urandom(16).hex() if once is None else _ONCE + once,
+        kind=kind,
+        title=shown,
+        body=body,
+        tags=list(tags),
+        access=access or "",
+        created=when,
+        to=list(to),
+        syndicate=list(syndicate),
+        reply_to=list(reply_to),
+        state_key=state_key,
+        files=[os.fsencode(path.name).decode("utf-8", "replace") for path in files],
+        handed_at=time.time(),
+    )
+
+
+def _unreadable(path: Path) -> list[str]:
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        return [f"{path}: {error.strerror if isinstance(error, OSError) else error}"]
+    if stat.S_ISDIR(mode):
+        return [f"{path}: this is a folder"]
+    if not stat.S_ISREG(mode):
+        return [f"{path}: this is no file"]
+    return [] if os.access(path, os.R_OK) else [f"{path}: this user may not read it"]
+
+
+def _text(kind: str, message: str | None, file: str | None, mistakes: list[str]) -> str:
+    """The text. A status or an entry without one reads standard input; what has files needs none."""
+    if message is None and file is None and kind not in _TEXTS:
+        return ""
+    where = "-m" if message is not None else "standard input" if file in (None, "-") else file
+    text = message if message is not None else _read(file, mistakes)
+    if not text.strip() and kind in _TEXTS and not mistakes:
+        mistakes.append(f"{where} is empty: there is nothing to post")
+    return text
+
+
+def _read(file: str | None, mistakes: list[str]) -> str:
+    if file is None and sys.stdin.isatty():
+        sys.stderr.write("Write the text, then Ctrl-D:\n")
+    try:
+        data = sys.stdin.buffer.read() if file in (None, "-") else Path(file).read_bytes()
+    except OSError as error:
+        mistakes.append(f"--file {file}: {error.strerror}")
+        return ""
+    return data.decode("utf-8-sig", "replace")
+
+
+def _titled(kind: str, title: str | None, text: str) -> tuple[str, str]:
+    """Title and text. The first line of an entry is its title, when none is given; alone it is both."""
+    if title is not None or kind != "entry":
+        return title or "", text
+    first, _, rest = text.strip().partition("\n")
+    return first.strip(), rest.strip("\r\n") if rest.strip() else first.strip()
+
+
+def _moment(text: str | None, mistakes: list[str]) -> str:
+    """A time as ISO 8601 with its zone."""
+    if text is None:
+        return ""
+    try:
+        when = datetime.fromisoformat(text)
+        return (when if when.tzinfo else when.astimezone()).isoformat()
+    except (ValueError, OverflowError):
+        mistakes.append(f"--created {text}: this is no time; write 2026-11-25T08:14 or 2026-11-25T08:14:00+01:00")
+        return ""
+
+
+def near(word: str, known: Any) -> str:
+    """What was probably meant."""
+    from mediaagent.options import did_you_mean
+
+    return did_you_mean(word, known)
+
+
+def seconds(duration: str | None, mistakes: list[str]) -> float:
+    """How long to wait; a minute unless somebody says otherwise."""
+    if duration is None:
+        return 60.0
+    from datetime import timedelta
+
+    from mediaagent.options import convert
+
+    try:
+        wait: timedelta = convert(duration, timedelta, Path())
+    except ValueError as error:
+        mistakes.append(f"--patience: {error}")
+        return 0.0
+    return wait.total_seconds()

@@ -1,0 +1,163 @@
+"""Posts that other programs hand over: bundles in a drop folder, on disk before anybody is told so.
+
+::
+
+    drop/
+      .making-…/              a bundle in the making; nobody looks at it
+      01970…-3f2a…/           a bundle: its name sorts by time
+        post.json             what is to be posted
+        0001 0002 …           its files, in the order of `files` in post.json
+
+A bundle is made under a hidden name, flushed, and renamed; so it is there whole or not at all. Whoever may write into
+the folder may hand over, but reads nothing of others (the way of Postfix's maildrop). The agent takes it from there.
+
+What a hook calls has to be quick, so this module imports little.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO
+
+__all__ = ["ACCESS", "KINDS", "LONGEST", "MAKING", "REFUSED", "SOURCE", "WORDS", "Handed", "hand_over", "parse"]
+
+#: The name under which posts that were handed over stand in the queue. No [watch.NAME] can have it.
+SOURCE = "post:"
+
+KINDS = ("status", "entry", "photo", "audio", "video", "file")
+ACCESS = ("", "public", "members", "private")
+#: What a bundle in the making is called before its name, and what one that can't be used.
+MAKING, REFUSED = ".making-", ".refused-"
+WORDS = "post.json"
+#: Bytes of post.json that are read at the most.
+LONGEST = 64 << 20
+_VERSION = 1
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """What is to be posted, as it stands in post.json. Texts are plain; nothing in them is a template or HTML."""
+
+    token: str  # known by it for ever: the same again posts nothing
+    kind: str  # one of KINDS
+    title: str = ""
+    body: str = ""
+    tags: list[str] = field(default_factory=list)
+    access: str = ""  # one of ACCESS; "": as the agent's settings say
+    created: str = ""  # ISO 8601 with zone; "": when it was handed over
+    to: list[str] = field(default_factory=list)  # names of targets; none: all of them
+    syndicate: list[str] = field(default_factory=list)
+    reply_to: list[str] = field(default_factory=list)
+    state_key: str = ""  # what it tells the state of: a later word on the same changes the post
+    state_within: float = 86_400.0  # seconds after the last word in which it does
+    files: list[str] = field(default_factory=list)  # their names for people, in the order of 0001, 0002, …
+    handed_at: float = 0.0  # seconds since 1970
+
+
+def hand_over(drop: Path, post: Handed, files: Iterable[Path | IO[bytes]]) -> str:
+    """Puts a bundle into the folder; it is on disk when this returns. The bundle's name. Raises OSError.
+
+    `files` go with `post.files`; a path is opened as whoever calls may open it."""
+    name = f"{time.time_ns():020d}-{os.urandom(8).hex()}"
+    making = drop / f"{MAKING}{name}"
+    # Others' hooks write here: the group (the agent's, where the folder is set-gid) has to read and remove it.
+    making.mkdir(mode=0o770)
+    # What root hands over belongs to whoever the folder belongs to, or its agent could not read it.
+    owner = drop.stat() if os.geteuid() == 0 else None
+    try:
+        with contextlib.suppress(PermissionError):
+            making.chmod(stat.S_IMODE(making.stat().st_mode) | 0o070)
+        for number, file in enumerate(files, 1):
+            _write(making / f"{number:04d}", file, owner)
+        _write(
+            making / WORDS,
+            json.dumps({"version": _VERSION, **asdict(post)}, ensure_ascii=False).encode(errors="replace"),
+            owner,
+        )
+        _flush(making, owner)
+        making.rename(drop / name)
+    except BaseException:
+        _remove(making)
+        raise
+    try:
+        _flush(drop)
+    except PermissionError:  # a folder that hooks may write to and not read: its journal takes the rename along
+        _flush(drop / name)
+    return name
+
+
+def parse(data: bytes) -> Handed:
+    """post.json again. Raises ValueError with what is wrong."""
+    try:
+        said = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it is no JSON: {error}") from None
+    if not isinstance(said, dict):
+        raise ValueError("it is no JSON object")
+    if said.pop("version", None) != _VERSION:
+        raise ValueError(f"its version is not {_VERSION}: the agent is older or newer than what wrote it")
+    known = Handed.__dataclass_fields__
+    kinds: dict[str, tuple[type, ...]] = {"str": (str,), "list[str]": (list,), "float": (int, float)}
+    for name, value in said.items():
+        if name not in known:
+            raise ValueError(f"it has a field {name!r} that is not known")
+        if not isinstance(value, kinds[str(known[name].type)]) or isinstance(value, bool):
+            raise ValueError(f"its {name} is of the wrong kind")
+        if isinstance(value, list) and not all(isinstance(each, str) for each in value):
+            raise ValueError(f"its {name} is no list of texts")
+    try:
+        post = Handed(**said)
+    except TypeError as error:
+        raise ValueError(f"it lacks a field: {error}") from None
+    if post.kind not in KINDS or post.access not in ACCESS or not 0 < len(post.token) <= 300:
+        raise ValueError("its kind, access or token is none")
+    return post
+
+
+def _write(path: Path, source: Path | IO[bytes] | bytes, owner: os.stat_result | None) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+    with open(descriptor, "wb") as target:
+        if isinstance(source, bytes):
+            target.write(source)
+        elif isinstance(source, Path):
+            with source.open("rb") as stream:
+                _copy(stream, target)
+        else:
+            _copy(source, target)
+        target.flush()
+        with contextlib.suppress(PermissionError):
+            os.fchmod(target.fileno(), 0o640)
+        if owner is not None:
+            os.fchown(target.fileno(), owner.st_uid, owner.st_gid)
+        os.fsync(target.fileno())
+
+
+def _copy(source: IO[bytes], target: IO[bytes]) -> None:
+    while chunk := source.read(_CHUNK):
+        target.write(chunk)
+
+
+def _remove(making: Path) -> None:
+    with contextlib.suppress(OSError):  # what stays, the agent removes
+        for file in making.iterdir():
+            file.unlink()
+        making.rmdir()
+
+
+def _flush(folder: Path, owner: os.stat_result | None = None) -> None:
+    follow = 0 if owner is None else os.O_NOFOLLOW  # the drop folder itself may be a link
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | follow)
+    try:
+        if owner is not None:
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,34 @@
+"""The agent's memory as commands open it beside a running agent; without all that an agent is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mediaagent.store.queue import Queue
+from mediaagent.store.reading import running
+
+if TYPE_CHECKING:
+    from mediaagent.settings import Settings
+
+__all__ = ["agent_process", "drop_folder", "open_queue", "state_database"]
+
+
+def drop_folder(settings: Settings) -> Path:
+    """Where other programs hand over posts."""
+    return settings.agent.drop or settings.agent.state / "drop"
+
+
+def state_database(settings: Settings) -> Path:
+    """The file that the commands open beside a running agent."""
+    return settings.agent.state / "outbox.db"
+
+
+def open_queue(settings: Settings) -> Queue:
+    """The outbox, to be read. Raises StateError."""
+    return Queue(state_database(settings))
+
+
+def agent_process(settings: Settings) -> int | None:
+    """The process that runs on these settings' state folder, if any."""
+    return running(settings.agent.state)

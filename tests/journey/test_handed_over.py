@@ -1,0 +1,239 @@
+"""Posts that other programs hand over: each once, whatever happens in between."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mediaagent.handover import Handed, hand_over, parse
+from tests.journey.house import Crash, Fuse, House
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def hand(house: House, token: str, *files: Path, **said: Any) -> None:
+    post = Handed(
+        token=token,
+        kind=said.pop("kind", "file" if files else "status"),
+        files=[file.name for file in files],
+        handed_at=house.clock.now().timestamp(),
+        **said,
+    )
+    hand_over(house.drop, post, files)
+
+
+def work(house: House, seconds: int = 3) -> None:
+    for _ in range(seconds):
+        house.clock.advance(1)
+        house.work()
+
+
+def bodies(house: House) -> list[str]:
+    return sorted(post.text for post in house.site.said.values())
+
+
+def test_a_text_that_was_handed_over_is_posted_as_it_is(house: House) -> None:
+    hand(house, "t1", title="{{ title }} <b>", body="Zoë:\n  {% if %}\n" + "long " * 50_000, tags=["state ok"])
+    work(house)
+    (post,) = house.site.said.values()
+    assert (post.kind, post.title, post.tags) == ("status", "{{ title }} <b>", ("state_ok",))
+    assert post.text == ("Zoë:\n  {% if %}\n" + "long " * 50_000).strip()
+    assert list(house.drop.iterdir()) == []
+
+
+def test_its_files_go_with_it_under_their_own_names(house: House, tmp_path: Path) -> None:
+    (tmp_path / "a b.txt").write_text("one")
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "a b.txt").write_text("two")
+    hand(house, "t1", tmp_path / "a b.txt", tmp_path / "x" / "a b.txt", body="see")
+    work(house)
+    ((_, media),) = house.site.posts
+    assert media == {"a b.txt": "one", "a b-2.txt": "two"}
+
+
+def test_many_are_taken_in_several_rounds(house: House) -> None:
+    for number in range(120):
+        hand(house, f"t{number}", body=f"post {number}")
+    work(house, 40)
+    assert bodies(house) == sorted(f"post {number}" for number in range(120))
+    assert list(house.drop.iterdir()) == []
+
+
+def test_what_can_not_be_read_keeps_nobody_else_waiting(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mediaagent.errors import Unreadable
+    from mediaagent.store.drop import DropFolder
+
+    copy = DropFolder.copy
+
+    def refuse(drop: DropFolder, name: str) -> Any:
+        if json.loads((drop.folder / name / "post.json").read_text())["token"].startswith("closed"):
+            raise Unreadable("permission denied")
+        return copy(drop, name)
+
+    monkeypatch.setattr(DropFolder, "copy", refuse)
+    for number in range(60):
+        hand(house, f"closed{number}", body="closed")
+    hand(house, "open", body="open")
+    work(house)
+    assert bodies(house) == ["open"]
+    assert "permission denied" in house.state.troubles()["drop"]
+
+
+def test_the_same_token_again_posts_nothing(house: House) -> None:
+    for _ in range(3):
+        hand(house, "nightly-42", body="done")
+        work(house)
+    assert bodies(house) == ["done"]
+    assert list(house.drop.iterdir()) == []
+
+
+def test_a_later_word_on_a_state_changes_the_post(house: House) -> None:
+    hand(house, "t1", body="PROBLEM: web is down", state_key="web/http")
+    work(house)
+    for number, word in enumerate(["OK", "PROBLEM", "OK"]):
+        hand(house, f"u{number}", body=f"{word}: web", state_key="web/http")
+        work(house)
+    hand(house, "v1", body="PROBLEM: mail", state_key="mail/smtp")
+    work(house)
+    assert bodies(house) == ["OK: web", "PROBLEM: mail"]
+    assert len(house.site.posts) == 2
+
+
+def test_a_state_that_was_quiet_for_long_is_told_anew(house: House) -> None:
+    hand(house, "t1", body="PROBLEM", state_key="web/http")
+    work(house)
+    house.clock.advance(90_000)
+    hand(house, "t2", body="PROBLEM again", state_key="web/http")
+    work(house)
+    assert bodies(house) == ["PROBLEM", "PROBLEM again"]
+
+
+def test_states_that_come_while_the_site_is_down_end_as_the_last_one(house: House) -> None:
+    house.site.mood = "down"
+    for number, word in enumerate(["PROBLEM", "OK"]):
+        hand(house, f"u{number}", body=word, state_key="web/http")
+        work(house)
+    house.settle()
+    assert bodies(house) == ["OK"]
+
+
+def test_a_target_that_is_not_there_is_told_and_not_waited_for(house: House) -> None:
+    hand(house, "t1", body="x", to=["nowhere"])
+    work(house)
+    with house.state.database.reading() as connection:
+        (row,) = connection.execute("SELECT state, reason FROM events").fetchall()
+    assert tuple(row) == ("dismissed", "there is no [upload.nowhere] in the settings")
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["", "[]", "{}", '{"version": 1}', '{"version": 2, "token": "t", "kind": "status"}', '{"version": 1, "token": 7}'],
+)
+def test_what_is_no_bundle_is_set_aside_and_told(house: House, words: str) -> None:
+    (house.drop / "0-a").mkdir()
+    (house.drop / "0-a" / "post.json").write_text(words)
+    hand(house, "t1", body="fine")
+    work(house)
+    assert bodies(house) == ["fine"]
+    assert [path.name for path in house.drop.iterdir()] == [".refused-0-a"]
+    assert any("can't be used" in line for line in house.log.lines)
+
+
+def test_links_in_a_bundle_are_not_followed(house: House, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "x.txt").write_text("x")
+    hand(house, "t1", tmp_path / "x.txt", body="see")
+    (bundle,) = house.drop.iterdir()
+    (bundle / "0001").unlink()
+    (bundle / "0001").symlink_to(tmp_path / "secret.txt")
+    elsewhere = house.drop / "1-link"
+    elsewhere.symlink_to(tmp_path)
+    work(house)
+    assert not house.site.posts
+    assert (bundle.with_name(f".refused-{bundle.name}")).exists()
+
+
+def test_a_bundle_in_the_making_is_left_alone_and_an_old_one_removed(house: House) -> None:
+    for name, age in (("young", 0), ("old", 90_000)):
+        making = house.drop / f".making-{name}"
+        making.mkdir()
+        os.utime(making, (os.stat(making).st_mtime - age,) * 2)
+    work(house)
+    assert [path.name for path in house.drop.iterdir()] == [".making-young"]
+
+
+def test_what_was_handed_over_survives_a_lost_database(house: House, tmp_path: Path) -> None:
+    house.site.mood = "down"
+    (tmp_path / "x.txt").write_text("x")
+    hand(house, "t1", tmp_path / "x.txt", body="see")
+    work(house)
+    house.close()
+    for file in (house.folder / "state").glob("outbox.db*"):
+        file.unlink()
+    house.open()
+    house.settle()
+    assert [media for _, media in house.site.posts] == [{"x.txt": "x"}]
+    assert bodies(house) == ["see"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["up", "loses the reply", "down"]), st.integers(0, 40), st.booleans()),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_each_is_posted_once_over_kills_and_lost_replies(
+    tmp_path_factory: pytest.TempPathFactory, lives: list[tuple[str, int, bool]]
+) -> None:
+    folder = tmp_path_factory.mktemp("house")
+    house = House(folder)
+    (folder / "file.txt").write_text("content")
+    for number, (mood, steps, with_file) in enumerate(lives):
+        files = [folder / "file.txt"] if with_file else []
+        hand(house, f"t{number}", *files, body=f"post {number}")
+        house.site.mood = mood
+        fuse = Fuse()
+        fuse.steps = steps
+        try:
+            with fuse.laid():
+                work(house)
+        except Crash:
+            house.restart()
+    house.settle()
+    assert bodies(house) == sorted(f"post {number}" for number in range(len(lives)))
+    assert len(house.site.posts) == len(lives)
+    house.close()
+
+
+@given(st.binary(max_size=200))
+def test_whatever_lies_there_is_parsed_or_refused(data: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        assert parse(data).token
+
+
+@given(
+    st.builds(
+        Handed,
+        token=st.text(min_size=1, max_size=20),
+        kind=st.sampled_from(["status", "entry"]),
+        title=st.text(),
+        body=st.text(),
+        tags=st.lists(st.text(), max_size=3),
+    )
+)
+def test_what_is_written_is_read_again(post: Handed) -> None:
+    from dataclasses import asdict
+
+    assert parse(json.dumps({"version": 1, **asdict(post)}).encode()) == post

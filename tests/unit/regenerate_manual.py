@@ -18,9 +18,9 @@ from click.shell_completion import BashComplete, ZshComplete
 
 from mediaagent import registry, settings
 from mediaagent.cli import main
-from mediaagent.cli.home import places
 from mediaagent.cli.tables import default_of, kind_name
 from mediaagent.options import Option, options_of
+from mediaagent.places import settings_files
 
 __all__ = ["made"]
 
@@ -87,7 +87,7 @@ def _commands() -> Iterator[str]:
     for name, meaning in _ENVIRONMENT.items():
         yield from _item(name, meaning)
     yield ".SH FILES"
-    yield from _item(", ".join(_place(path) for path in places()), "The settings: the first that is there.")
+    yield from _item(", ".join(_place(path) for path in settings_files()), "The settings: the first that is there.")
     for name, meaning in _FILES.items():
         yield from _item(name, meaning)
     yield from (".SH SEE ALSO", "\\fBagent.toml\\fR(5), \\fBsystemd\\fR(1)")

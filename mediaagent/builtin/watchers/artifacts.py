@@ -68,6 +68,11 @@ class Artifacts:
     done: str | None = option(
         "a file in the run's folder that is written last: with it the run is whole", default=None, check=_done_check
     )
+    about: dict[str, str] = option(
+        "what every run is, where its own file does not say it: name, branch, commit, author, url",
+        default_factory=dict,
+        check=told.about_complaint,
+    )
     post_when: Literal["failed", "always", "changed"] = option(
         "which runs are posted; changed: the first failure, and the first success after it", default="failed"
     )
@@ -182,7 +187,8 @@ class Artifacts:
             yield self._sighting(run, now)
 
     def _sighting(self, run: Run, now: datetime) -> Sighting:
-        facts = told.facts_of(run, run.folder or self.path.name or "tests", self.cores, self.keep_cores)
+        named = run.folder or self.path.name or "tests"
+        facts = told.facts_of(run, named, self.about, self.cores, self.keep_cores)
         large = any(part.role == "core" or (part.role == "log" and part.size > _LARGE_LOG) for part in run.parts)
         nothing = self._nothing(run, facts)
         news = self.post_when == "changed" and not nothing

@@ -12,7 +12,7 @@ from mediaagent.api import Part, printable
 from mediaagent.builtin.watchers.artifacts_names import ABOUT
 from mediaagent.builtin.watchers.artifacts_runs import Run
 
-__all__ = ["BODY", "FACTS", "LARGEST_ABOUT", "TAGS", "TITLE", "about_in", "facts_of", "passed"]
+__all__ = ["BODY", "FACTS", "LARGEST_ABOUT", "TAGS", "TITLE", "about_complaint", "about_in", "facts_of", "passed"]
 
 TITLE = "{{ name }}: {{ headline }}"
 BODY = (
@@ -49,6 +49,7 @@ FACTS = {
     "keep_cores": 'how long core dumps stay in the spool: "14 days"; "" when they don\'t',
 }
 
+_ABOUT = ("name", "branch", "commit", "author", "url")
 #: Bytes of a file that says what the run is.
 LARGEST_ABOUT = 65_536
 
@@ -56,15 +57,15 @@ _MOST_FAILING, _MOST_OTHERS, _MOST_SAID = 50, 10, 50
 _LONGEST_REASON, _LONGEST_SAID = 200, 300
 
 
-def facts_of(run: Run, name: str, cores: str, keep_cores: timedelta) -> dict[str, Any]:
-    """All of FACTS. `name`: what the run is called when it doesn't say so itself."""
+def facts_of(run: Run, name: str, about: Mapping[str, str], cores: str, keep_cores: timedelta) -> dict[str, Any]:
+    """All of FACTS. `name` and `about`: what the run is when it doesn't say so itself; about has precedence."""
     reports = [part.facts["junit"] for part in run.of("report") if part.facts.get("junit")]
     failing: dict[str, str] = {}
     for test, reason in _failing(reports):
         failing.setdefault(test, reason)  # runs are often reported twice
     shown = list(failing)[:_MOST_FAILING]
     crashed = [each["core"] for each in (part.facts for part in run.of("core")) if each.get("core", {}).get("crashed")]
-    said = _said(run)
+    said = {**about, **_said(run)}
     counts = {each: sum(int(report.get(each, 0)) for report in reports) for each in ("tests", "passed", "skipped")}
     counts |= {
         "failed": sum(int(report.get("failed", 0)) + int(report.get("errors", 0)) for report in reports),
@@ -72,7 +73,7 @@ def facts_of(run: Run, name: str, cores: str, keep_cores: timedelta) -> dict[str
         "broken": sum("broken" in report for report in reports),
     }
     return {
-        **{each: said.get(each, "") for each in ("branch", "commit", "author", "url")},
+        **{each: said.get(each, "") for each in _ABOUT[1:]},
         "name": said.get("name") or name,
         "run": run.folder,
         **counts,
@@ -146,6 +147,15 @@ def passed(facts: Mapping[str, Any]) -> str:
 
 def _number(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def about_complaint(about: Mapping[str, str]) -> str | None:
+    """The first thing that is wrong with the option; None when nothing is."""
+    unknown = [name for name in about if name not in _ABOUT]
+    if unknown:
+        return f"there is no {unknown[0]!r}; there are: {', '.join(_ABOUT)}"
+    url = about.get("url", "")
+    return None if not url or url.startswith(("http://", "https://")) else f"{url!r} is no address of a web page"
 
 
 # --- what the run says of itself --------------------------------------------------------------------------------------

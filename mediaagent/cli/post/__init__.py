@@ -110,3 +110,36 @@ def video() -> None:
 @_kind("file", "FILE...", many=True)
 def file() -> None:
     """Files of any kind, linked from a text."""
+
+
+@command.command("run")
+@click.argument("folder", metavar="DIR")
+@click.option("--to", multiple=True, metavar="TARGET", help="Only to this target. [default: all of them]")
+@click.option("--name", metavar="NAME", help="What the run is called. [default: its folder's name]")
+@click.option("--url", metavar="URL", help="Where its build is.")
+@click.option("--branch", metavar="NAME", help="Of which branch it is.")
+@click.option("--commit", metavar="ID", help="Of which commit.")
+@click.option("--author", metavar="NAME", help="By whom.")
+@click.option(
+    "--source",
+    default="",
+    metavar="NAME",
+    help="Take the options of [watch.NAME]. [default: the only one for test runs]",
+)
+@click.option("--patience", metavar="DURATION", help="How long to wait. [default: 60s]")
+@click.option("--site", metavar="URL", help="A Known site, where it stands in no settings.")
+@click.option("--user", metavar="NAME", help="With --site: the user to post as.")
+@click.option("--key", metavar="REFERENCE", help="With --site: where the key is, file:PATH or env:NAME.")
+@click.option("--insecure", is_flag=True, help="With --site: allow http:// to another machine.")
+@click.option("--json", "as_json", is_flag=True, help="What became of it, as JSON.")
+@click.pass_obj
+def run(home: Home, /, folder: str, **options: Any) -> int:
+    """A test run's folder: a report with its evidence, if it failed.
+
+    Made to be the last step of a pipeline. Exit codes: 0 delivered (its address is printed), or nothing to tell since
+    it passed; 1 kept and waiting; 2 usage or settings; 3 rejected.
+    """
+    from mediaagent.cli.post.run import post_run
+
+    about = {name: options.pop(name) for name in ("name", "branch", "commit", "author", "url")}
+    return post_run(home, folder, about=about, **options)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mediaagent.settings import Settings
     from mediaagent.store.queue import DeliveryRow, EventRow, Queue
 
-__all__ = ["deliver"]
+__all__ = ["deliver", "settings_of"]
 
 _POLL = 0.02
 #: Files from this size on get a bar while they are sent from here.
@@ -54,7 +54,7 @@ def deliver(
     """Hands it over, and tells where it is or why it waits. Returns the exit code.
 
     `asked`: somebody wants to wait; else where nothing can be seen it is as with --queue."""
-    settings = _settings_beside(home, place) if place.settings is None else _settings(home, place)
+    settings = _settings_beside(home, place) if place.settings is None else settings_of(home, place)
     if settings is None or not _may(settings, os.R_OK):
         return _blindly(handed, files, place, asked, as_json)
     if memory.agent_process(settings) is None:
@@ -110,7 +110,7 @@ def _warn_of_accounts(settings: Settings, handed: Handed) -> None:
             output.tell(f"--syndicate {account}: no target offers this account for such a post; {near}")
 
 
-def _settings(home: Home, place: Place) -> Settings:
+def settings_of(home: Home, place: Place) -> Settings:
     """The settings, their keys as this call has them. Raises ConfigError."""
     from dataclasses import replace
 

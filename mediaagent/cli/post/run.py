@@ -1,0 +1,224 @@
+"""`mediaagent post run`: the folder of a test run becomes a report now; made to be the last step of a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mediaagent import memory
+from mediaagent.cli import output
+from mediaagent.cli.home import Home
+from mediaagent.cli.post import sites, words
+from mediaagent.cli.post.waiting import settings_of
+from mediaagent.errors import ConfigError
+from mediaagent.model import Problem
+
+if TYPE_CHECKING:
+    from mediaagent.journey.plan import Source
+    from mediaagent.settings import Settings
+    from mediaagent.store.queue import DeliveryRow, EventRow, Queue
+
+__all__ = ["post_run"]
+
+#: A run that is handed over is over: so long nothing may change in its folder.
+_QUIET = "300ms"
+_LATER = 0.5  # seconds: what is due later than that is not waited for
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """How it stands with the run's newest event."""
+
+    event: EventRow | None = None
+    counted_at: int | None = None  # the event whose post counts it, if it is the same again
+    lines: Sequence[DeliveryRow] = ()
+
+    @property
+    def over(self) -> bool:
+        return self.event is not None and self.event.state != "new" and all(map(_settled, self.lines))
+
+
+@dataclass(slots=True)
+class _Pipeline:
+    """One call."""
+
+    home: Home
+    settings: Settings
+    source: Source
+    folder: Path
+    to: Sequence[str]
+    leftovers: list[str] = field(default_factory=list)
+
+    def deliver(self, seconds: float) -> _Told:
+        """As the agent that these settings make, for so long. Raises StateError."""
+        from mediaagent import app, daemon
+
+        agent = app.make_agent(self.settings, self.home.log("warning"), watch={self.source.name: self.source})
+        try:
+            agent.lanes = [lane for lane in agent.lanes if not self.to or lane.target.name in self.to]
+            told: list[_Told] = [_Told()]
+
+            def over() -> bool:
+                if agent.watching.growing:
+                    return False
+                told[0] = self.look()
+                return told[0].over or told[0].event is None
+
+            daemon.work_until(agent, over, seconds)
+            for securing in agent.watching.chapters.values():
+                self.leftovers += [f"{path}: {waiting.why}" for path, waiting in securing.waiting.items()]
+            return self.look()
+        finally:
+            agent.close()
+
+    def look(self) -> _Told:
+        queue = memory.open_queue(self.settings)
+        try:
+            return self._told(queue) if queue.exists else _Told()
+        finally:
+            queue.close()
+
+    def _told(self, queue: Queue) -> _Told:
+        events = [queue.event(number) for number in queue.events_below(self.folder)]
+        newest = next((event for event in reversed(events) if event and event.source == self.source.name), None)
+        if newest is None:
+            return _Told()
+        first = queue.counted_at(newest.id)
+        return _Told(newest, first, queue.deliveries(newest.id if first is None else first))
+
+
+def post_run(
+    home: Home,
+    folder: str,
+    *,
+    to: Sequence[str],
+    source: str,
+    about: Mapping[str, str | None],
+    patience: str | None,
+    site: str | None,
+    user: str | None,
+    key: str | None,
+    insecure: bool,
+    as_json: bool,
+) -> int:
+    """Posts the run that lies in `folder`. Returns the exit code: 0 also when there is nothing to tell of it."""
+    mistakes: list[str] = []
+    seconds = words.seconds(patience, mistakes)
+    path = Path(folder).absolute()
+    if not path.is_dir():
+        mistakes.append(f"{output.printable(path)}: there is no such folder")
+    place = sites.find(site, user, key, insecure, mistakes, wait=True) if site is not None else None
+    words.refuse(mistakes)
+    settings = home.settings() if place is None else settings_of(home, place)
+    to = to or (place.to if place else ())
+    pipeline = _Pipeline(home, settings, _source(settings, source, path, about, to), path, to)
+    running = memory.agent_process(settings)
+    if running is not None:
+        # The outbox belongs to that agent alone, so this run gets a memory of its own, beside it.
+        beside = settings.agent.state.with_name(f"{settings.agent.state.name}-post")
+        pipeline.settings = replace(settings, agent=replace(settings.agent, state=beside, drop=None))
+    with output.progress("reading the run and delivering its report"):
+        told = pipeline.deliver(seconds)
+    return _tell(told, pipeline, as_json)
+
+
+def _source(settings: Settings, name: str, folder: Path, about: Mapping[str, str | None], to: Sequence[str]) -> Source:
+    """The source that is named, or the only one for test runs, for this folder alone; else one with the defaults."""
+    from mediaagent import app
+    from mediaagent.options import build
+    from mediaagent.settings import SourceSettings, Table
+
+    runs = {each: table for each, table in settings.sources.items() if table.common.type == "artifacts"}
+    if name and name not in runs:
+        there = f"there {'are' if len(runs) > 1 else 'is'} {', '.join(runs)}" if runs else "there is none"
+        raise ConfigError([Problem(where="--source", what=f"there is no [watch.{name}] for test runs; {there}")])
+    chosen = name or (next(iter(runs)) if len(runs) == 1 else "")
+    if chosen:
+        table = runs[chosen]
+    else:
+        common, _ = build(SourceSettings, {"type": "artifacts"}, where="", base=settings.base)
+        table = Table("run", common, {})
+    said = {key: value for key, value in about.items() if value}
+    own = {**table.own, "path": str(folder), "run": "quiet", "quiet": _QUIET}
+    own["about"] = {"name": folder.name, **dict(table.own.get("about", {})), **said}
+    common = replace(table.common, existing="post", to=tuple(to) or table.common.to)
+    alone = replace(settings, sources={table.name: Table(table.name, common, own)})
+    made, problems = app.plan(alone)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    unknown = [target for target in to if target not in made.uploaders]
+    errors += [
+        Problem(where="--to", what=f"there is no [upload.{target}]; {words.near(target, made.uploaders)}")
+        for target in unknown
+    ]
+    if errors:
+        raise ConfigError(errors)
+    return made.sources[table.name]
+
+
+def _settled(line: DeliveryRow) -> bool:
+    """Nothing more becomes of it soon."""
+    from datetime import UTC, datetime, timedelta
+
+    if line.state not in ("waiting", "sending"):
+        return True
+    later = line.due is not None and line.due > datetime.now(UTC) + timedelta(seconds=_LATER)
+    return line.state == "waiting" and bool(line.last_error) and later
+
+
+# --- telling ----------------------------------------------------------------------------------------------------------
+
+
+def _tell(told: _Told, pipeline: _Pipeline, as_json: bool) -> int:
+    code = _code(told)
+    if as_json:
+        output.say_json(_document(told, code))
+        return code
+    for line in told.lines:
+        if line.state == "delivered":
+            output.say(output.printable(line.url))
+    for text in [*_reasons(told), *pipeline.leftovers]:
+        output.tell(output.printable(text))
+    if code == 1:
+        output.tell("it is kept; the next `mediaagent post run` or `mediaagent run --once` delivers it")
+    return code
+
+
+def _code(told: _Told) -> int:
+    if told.event is None or (told.event.state == "dismissed" and told.counted_at is None):
+        return 0
+    states = {line.state for line in told.lines}
+    if states & {"rejected", "dropped"}:
+        return 3
+    return 0 if states == {"delivered"} else 1
+
+
+def _reasons(told: _Told) -> list[str]:
+    if told.event is None:
+        return ["nothing to post: no report, log, picture or core dump was found there"]
+    if told.counted_at is not None:
+        return ["the same failure as before: its report counts it"]
+    if told.event.state == "dismissed":
+        return [f"nothing to post: {told.event.reason}"]
+    if told.event.state in ("new", "failed"):
+        return [f"it could not be prepared: {told.event.reason or 'that took too long'}"]
+    return [
+        f"{line.target}: {line.state}: {line.last_error or 'it was not tried yet'}"
+        for line in told.lines
+        if line.state != "delivered"
+    ]
+
+
+def _document(told: _Told, code: int) -> dict[str, Any]:
+    return {
+        "id": told.event.id if told.event else None,
+        "state": {0: "delivered", 1: "waiting", 3: "rejected"}[code] if told.lines else "nothing",
+        "why": "; ".join(_reasons(told)) or None,
+        "counted_at": told.counted_at,
+        "posts": [
+            {"target": line.target, "state": line.state, "url": line.url or None, "why": line.last_error or None}
+            for line in told.lines
+        ],
+        "exit": code,
+    }

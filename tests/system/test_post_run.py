@@ -1,0 +1,157 @@
+"""The last step of a pipeline: `mediaagent post run DIR`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.doubles import known_faults as faults
+from tests.doubles.known import BIRDCAM_KEY, KnownDouble
+from tests.system.agent import DATA, AgentProcess, items
+
+RUN = DATA / "artifacts" / "run" / "tree" / "surefire-reports"
+PASSED = '<testsuite name="s" tests="1"><testcase classname="a" name="b"/></testsuite>'
+
+
+def pipeline(folder: Path, double: KnownDouble, more: str = "") -> AgentProcess:
+    agent = AgentProcess(folder, environment={"CI_KEY": BIRDCAM_KEY})
+    agent.configure(f"""
+        [agent]
+        state = "state"
+        {more}
+        [upload.team]
+        type = "known"
+        site = "{double.address}"
+        user = "birdcam"
+        key = "env:CI_KEY"
+        settles_after = "500ms"
+    """)
+    return agent
+
+
+def a_run(folder: Path, name: str = "results") -> Path:
+    return Path(shutil.copytree(RUN, folder / name, copy_function=shutil.copyfile))  # written now
+
+
+def test_a_failed_run_is_posted_and_its_address_printed(tmp_path: Path) -> None:
+    with KnownDouble() as double:
+        agent = pipeline(tmp_path, double)
+        words = ("--name", "nightly", "--url", "https://ci.example.org/17", "--branch", "main")
+        done = agent.call("post", "run", str(a_run(tmp_path)), "--to", "team", *words)
+        assert done.returncode == 0, done.stderr
+        (post,) = double.posts
+        assert done.stdout.strip().startswith(f"{double.address}/")
+        assert post.title == "nightly: 4 of 6 tests failed"
+        assert "https://ci.example.org/17" in post.body
+        again = agent.call("post", "run", str(tmp_path / "results"))
+        assert (again.returncode, again.stdout) == (0, done.stdout)
+        assert len(double.posts) == 1
+
+
+def test_the_same_failure_of_the_next_build_is_counted(tmp_path: Path) -> None:
+    with KnownDouble() as double:
+        agent = pipeline(tmp_path, double)
+        addresses = set()
+        for number in ("1", "2", "3"):
+            done = agent.call("post", "run", str(a_run(tmp_path, number)), "--name", "nightly")
+            assert done.returncode == 0, done.stderr
+            addresses.add(done.stdout)
+            shutil.rmtree(tmp_path / number)
+        (post,) = double.posts
+        assert post.title == "nightly: 4 of 6 tests failed (3 times)"
+        assert len(addresses) == 1
+
+
+def test_a_run_that_passed_is_not_told_of(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "junit.xml").write_text(PASSED)
+    with KnownDouble() as double:
+        done = pipeline(tmp_path, double).call("post", "run", str(tmp_path / "results"))
+        assert (done.returncode, done.stdout) == (0, "")
+        assert "nothing to post: it passed: 1 test" in done.stderr
+        assert not double.posts
+
+
+def test_an_empty_folder_is_told_as_that(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    with KnownDouble() as double:
+        done = pipeline(tmp_path, double).call("post", "run", str(tmp_path / "results"), "--json")
+        assert done.returncode == 0
+        assert json.loads(done.stdout)["state"] == "nothing"
+
+
+def test_what_the_source_in_the_settings_says_counts(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    with KnownDouble() as double:
+        agent = pipeline(
+            tmp_path,
+            double,
+            '[watch.nightly]\ntype = "artifacts"\npath = "runs"\ntitle = "CI {{ name }}"\nattach = []\n'
+            'about = {branch = "main"}',
+        )
+        done = agent.call("post", "run", str(a_run(tmp_path)))
+        assert done.returncode == 0, done.stderr
+        (post,) = double.posts
+        assert post.title == "CI results"
+        assert not double.sent("POST", "/micropub/endpoint")
+
+
+def test_a_site_that_is_down_keeps_it_for_the_next_call(tmp_path: Path) -> None:
+    with KnownDouble() as double:
+        agent = pipeline(tmp_path, double)
+        double.faults.append(faults.Instead(reply=faults.busy(), method="POST", path="/", times=99))
+        done = agent.call("post", "run", str(a_run(tmp_path)))
+        assert done.returncode == 1
+        assert "it is kept" in done.stderr
+        double.faults.clear()
+        shutil.rmtree(tmp_path / "results")
+        agent.call("queue", "retry", "--all")
+        assert agent.call("run", "--once", "--patience", "1s").returncode == 0
+        assert len(double.posts) == 1
+
+
+def test_beside_a_running_agent_it_has_a_memory_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    with KnownDouble() as double:
+        agent = pipeline(tmp_path, double, '[watch.nightly]\ntype = "artifacts"\npath = "runs"')
+        agent.start()
+        try:
+            agent.wait_until_running()
+            done = agent.call("post", "run", str(a_run(tmp_path)))
+            assert done.returncode == 0, done.stderr
+            assert agent.stop() == 0
+        finally:
+            agent.stop()
+        assert len(double.posts) == 1
+        assert (tmp_path / "state-post" / "outbox.db").exists()
+
+
+def test_without_a_site_the_report_is_on_the_page(tmp_path: Path) -> None:
+    agent = AgentProcess(tmp_path)
+    agent.configure('[agent]\nstate = "state"\npage = "page"')
+    done = agent.call("post", "run", str(a_run(tmp_path)))
+    assert done.returncode == 0, done.stderr
+    (item,) = items(tmp_path / "page")
+    assert done.stdout.strip().endswith(f"page/index.html#post-{item['id']}")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere"], "there is no such folder"),
+        (["results", "--to", "tem"], 'did you mean "team"?'),
+        (["results", "--source", "x"], "there is no [watch.x] for test runs"),
+        (["results", "--url", "ftp://x"], "is no address of a web page"),
+        (["results", "--patience", "soon"], "is not a duration"),
+    ],
+)
+def test_mistakes_are_told_and_nothing_is_posted(tmp_path: Path, words: list[str], said: str) -> None:
+    a_run(tmp_path)
+    with KnownDouble() as double:
+        done = pipeline(tmp_path, double).call("post", "run", str(tmp_path / words[0]), *words[1:])
+        assert done.returncode == 2, done.stdout
+        assert said in done.stderr
+        assert not double.posts

@@ -169,6 +169,22 @@ class SqliteDeliveries:
                 (in_doubt, reason, delivery.revision, delivery.id),
             )
             self._history(connection, delivery, "rejected", reason)
+            if delivery.receipt:
+                self._let_go(connection, delivery)
+
+    def _let_go(self, connection: sqlite3.Connection, delivery: Delivery) -> None:
+        """The post is there no more: what came again and was to be counted in it is not lost with it."""
+        row = connection.execute("SELECT state FROM deliveries WHERE id = ?", (delivery.id,)).fetchone()
+        event = (
+            repeats.let_go(connection, delivery.event_id, epoch(self._now())) if row["state"] == "rejected" else None
+        )
+        if event is not None:
+            told = f"event {delivery.event_id} can't count it: its post is not changed any more"
+            connection.execute(
+                "INSERT INTO history (at, source, event, target, what, detail)"
+                " VALUES (?, ?, ?, '', 'gets a post of its own', ?)",
+                (epoch(self._now()), delivery.source, event, told),
+            )
 
     def verified(self, delivery: Delivery, at: datetime | None) -> None:
         """Asked once more: nothing to do any more (None), or not answered and again then."""

@@ -11,18 +11,21 @@ import sqlite3
 from mediaagent.model import Bucket, Event, Seen
 from mediaagent.store.codec import epoch, moment
 
-__all__ = ["count", "earlier", "seen", "uncount"]
+__all__ = ["count", "earlier", "let_go", "seen", "uncount"]
 
 #: An event that people have seen, or may have, or that counts others, is never counted by another one.
 _STANDS_ALONE = (
     "SELECT 1 FROM deliveries WHERE event = :event AND (receipt <> '' OR in_doubt = 1 OR attempts > 0)"
     " UNION SELECT 1 FROM repeats WHERE first = :event"
 )
-#: The nearest one in time. One that no target took, or whose owner dropped it, counts nothing any more.
+#: The nearest one in time. One that no target took, whose owner dropped it, or that is not to be changed any more (it
+#: was deleted there) counts nothing.
 _EARLIER = (
     "SELECT id FROM events WHERE source = ? AND bucket = ? AND id <> ? AND state IN ('prepared', 'new')"
     " AND abs(happened_at - ?) <= ? AND EXISTS"
     " (SELECT 1 FROM deliveries WHERE event = events.id AND deliveries.state NOT IN ('rejected', 'dropped'))"
+    " AND NOT EXISTS"
+    " (SELECT 1 FROM deliveries WHERE event = events.id AND deliveries.state = 'rejected' AND receipt <> '')"
     " ORDER BY abs(happened_at - ?), id LIMIT 1"
 )
 
@@ -55,6 +58,30 @@ def uncount(connection: sqlite3.Connection, event: int, now: float) -> None:
     if known:
         connection.execute("DELETE FROM repeats WHERE event = ?", (event,))
         _revise(connection, known["first"], now)
+
+
+def let_go(connection: sqlite3.Connection, first: int, now: float) -> int | None:
+    """Where an earlier one's post can't be changed any more, the newest that it counts gets a post of its own.
+
+    Returns which that is; None when there is none whose copies are still here."""
+    newest = connection.execute(
+        "SELECT event FROM repeats JOIN events ON events.id = event WHERE first = ? AND state = 'dismissed'"
+        " AND released = 0 ORDER BY repeats.happened_at DESC, event DESC LIMIT 1",
+        (first,),
+    ).fetchone()
+    if newest is None:
+        return None
+    event = int(newest["event"])
+    uncount(connection, event, now)
+    connection.execute(
+        "UPDATE events SET revision = revision + 1, state = 'new', reason = '', prepare_at = ?, tries = 0 WHERE id = ?",
+        (now, event),
+    )
+    connection.execute(
+        "UPDATE deliveries SET state = 'waiting', due_at = ?, variant = 0 WHERE event = ? AND state = 'dropped'",
+        (now, event),
+    )
+    return event
 
 
 def _revise(connection: sqlite3.Connection, event: int, now: float) -> None:

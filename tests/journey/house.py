@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mediaagent.errors import Deferred
+from mediaagent.errors import Deferred, Rejected
 from mediaagent.journey.deliver import Lane
 from mediaagent.journey.intake import Intake, source_of
 from mediaagent.journey.plan import Source, Target
@@ -171,6 +171,8 @@ class Site:
     def revise(self, receipt: Receipt, post: Post, key: str) -> Receipt:
         if self.mood == "down":
             raise Deferred("no route", target_down=True)
+        if all(posted != key for posted, _ in self.posts):
+            raise Rejected(f"{receipt.url} was deleted there")
         media = {part.name: part.file.read_bytes().decode("latin-1") for part in post.parts}
         for index, (posted, _) in enumerate(self.posts):
             if posted == key:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from mediaagent.builtin.watchers.artifacts import Artifacts
 from tests.journey.house import House
 from tests.unit.artifacts import RUN
+from tests.unit.core_dumps import Written
 
 FAILED = (
     "<testsuite><testcase classname='t' name='a'/><testcase classname='t' name='b'><failure/></testcase></testsuite>"
@@ -160,6 +162,27 @@ def test_a_core_that_was_cut_is_a_crash(runs: Runs) -> None:
     assert not runs.state.outbox.open_parts()
     runs.pass_time(60)
     assert runs.titles == ["17: 1 crash"]
+
+
+@pytest.mark.parametrize("name", ["core.4711", "core.press.4711.zst", "crash"])
+def test_the_core_of_a_set_uid_program_is_not_attached_either(name: str, tmp_path: Path) -> None:
+    runs = Runs(tmp_path, cores="attach")
+    core = Written(secure=1).data()
+    runs.write(f"17/{name}", zstandard.compress(core) if name.endswith(".zst") else core)
+    runs.write("17/other/core", SEGV)
+    runs.pass_time(40)
+    assert runs.titles == ["17: 2 crashes"]
+    assert runs.files == [["core"]]
+    assert runs.site.posts[0][1]["core"].encode("latin-1") == SEGV
+
+
+@pytest.mark.parametrize("name", ["core.4711.press.xml", "junit.xml", "press.log", "core.txt"])
+def test_a_core_under_the_name_of_a_report_or_a_log_does_not_leave(name: str, runs: Runs) -> None:
+    runs.write("17/test.xml", FAILED)
+    runs.write(f"17/{name}", SEGV)
+    runs.pass_time(40)
+    assert runs.files == [["test.xml"]]
+    assert runs.noted(f"17/{name}")[0] == "unwanted"
 
 
 def test_a_core_is_known_by_its_content_whatever_its_name(runs: Runs) -> None:

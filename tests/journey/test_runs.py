@@ -261,6 +261,22 @@ def test_a_post_that_its_owner_dropped_counts_nothing(house: House) -> None:
     assert titles(house) == ["b"]
 
 
+def test_a_post_that_was_deleted_on_the_site_counts_nothing_and_no_failure_is_lost_with_it(house: House) -> None:
+    house.bucket = by_content
+    for run in ("a", "b"):
+        leave(house, **{f"{run}__r_log": "boom"})
+        work(house, 20)
+    assert titles(house) == ["a (2 times)"]
+    house.site.posts.clear()
+    house.site.said.clear()
+    leave(house, c__r_log="boom")
+    work(house, 30)
+    assert titles(house) == ["c"]
+    leave(house, d__r_log="boom")
+    work(house, 20)
+    assert titles(house) == ["c (2 times)"]
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["up", "loses the reply", "down"]), st.integers(0, 60)), min_size=3, max_size=6)

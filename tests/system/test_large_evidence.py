@@ -17,9 +17,20 @@ def test_a_core_of_2_gb_and_a_log_of_1_gb_go_through_in_little_memory(raw: bool,
     assert found.resident["all of it"] < bench_large.LIMIT
 
 
-def test_a_tenth_of_that_goes_through_as_well() -> None:
-    found = bench_large.measure(megabytes=200)
-    assert found.posts == 2
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("way", "raw", "to"), [("run", False, "known"), ("pipeline", True, "known"), ("pipeline", False, "page")], ids=str
+)
+def test_as_what_a_test_run_left_they_do_too(way: bench_large.Way, raw: bool, to: str) -> None:
+    found = bench_large.measure(raw=raw, to=to, way=way)
+    assert found.resident["all of it"] < bench_large.LIMIT
+
+
+@pytest.mark.parametrize(("way", "posts"), [("files", 2), ("run", 1)])
+def test_a_tenth_of_that_goes_through_as_well(way: bench_large.Way, posts: int) -> None:
+    found = bench_large.measure(megabytes=200, way=way)
+    assert found.posts == posts
     assert found.resident["all of it"] < bench_large.LIMIT
 
 

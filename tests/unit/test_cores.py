@@ -14,7 +14,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediaagent.builtin.evidence.cores import Core, NotReadable, build_ids, describe
+from mediaagent.builtin.evidence.cores import Core, NotReadable, Refused, build_ids, describe
 from tests.unit.core_dumps import BIN, EXPECTED, Written, recorded, recorded_bytes
 
 CORES = list(EXPECTED)
@@ -172,7 +172,7 @@ def test_names_that_would_write_to_a_terminal_are_made_printable(tmp_path: Path)
 
 
 def test_the_core_of_a_set_uid_program_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NotReadable, match="set-uid"):
+    with pytest.raises(Refused, match="set-uid"):
         describe(written(Written(secure=1).data(), tmp_path))
 
 

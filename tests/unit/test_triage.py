@@ -350,6 +350,14 @@ def test_cores_that_are_attached_are_explained_without_a_place(tmp_path: Path) -
     assert "spool" not in text_of(triaged(tmp_path, core, facts={"cores": "attach"}))
 
 
+def test_of_a_set_uid_program_s_core_that_is_not_attached_the_place_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "core"
+    file.write_bytes(Written(secure=1).data())
+    told = text_of(triaged(tmp_path, part_of(file), facts={"cores": "attach"}))
+    assert "neither read nor attached" in told
+    assert f"Kept in the agent's spool: {file}" in told
+
+
 def test_a_flood_of_cores_is_counted_not_told(tmp_path: Path) -> None:
     files = [tmp_path / f"core.{n}" for n in range(14)]
     for number, file in enumerate(files):

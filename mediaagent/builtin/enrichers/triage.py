@@ -86,7 +86,8 @@ class Triage:
         groups = triage_cores.together(found)
         blocks: list[Text | Pre] = []
         for same in groups[:_MOST_CRASHES]:
-            blocks += triage_wording.about_crash(same, self.frames, kept=way != "attach", long=long)
+            stays = way != "attach" or same[0].refused
+            blocks += triage_wording.about_crash(same, self.frames, kept=stays, long=long)
         blocks += _more(len(groups), "core dumps")
         return blocks, {f"stack {each.hash}" for each in found if each.hash}
 

@@ -14,7 +14,7 @@ from mediaagent.builtin.enrichers.triage_debuggers import Debugger, Evidence, ba
 from mediaagent.builtin.enrichers.triage_programs import Shelf
 from mediaagent.builtin.enrichers.triage_stack import Frame, own_frames, stack_hash
 from mediaagent.builtin.evidence.core_file import ZSTD, unpacked
-from mediaagent.builtin.evidence.cores import Core, NotReadable, build_ids, describe
+from mediaagent.builtin.evidence.cores import Core, NotReadable, Refused, build_ids, describe
 
 __all__ = ["Finding", "explain", "together"]
 
@@ -29,6 +29,7 @@ class Finding:
     part: Part
     core: Core | None = None  # None: it can't be read, or is not to be
     problem: str = ""  # why there is not more
+    refused: bool = False  # it is not attached either
     frames: Sequence[Frame] = ()  # from the first one of its own; none without a backtrace
 
     @property
@@ -77,7 +78,7 @@ def _explained(part: Part, shelf: Shelf, debugger: Debugger, folder: Path, until
     try:
         core = describe(part.file)
     except NotReadable as error:
-        return Finding(part=part, problem=str(error))
+        return Finding(part=part, problem=str(error), refused=isinstance(error, Refused))
     frames: list[Frame] = []
     reason = _without_debugger(core, debugger)
     if not reason:

@@ -23,7 +23,7 @@ from mediaagent.builtin.evidence.core_notes import Cause, Notes, Process, Thread
 from mediaagent.builtin.evidence.elf_files import DAMAGE, build_id_in, program_headers
 from mediaagent.builtin.evidence.module_map import Mapping, ModuleMap, without_mark
 
-__all__ = ["Core", "Mapping", "NotReadable", "Thread", "build_ids", "describe"]
+__all__ = ["Core", "Mapping", "NotReadable", "Refused", "Thread", "build_ids", "describe"]
 
 _AT_PHDR, _AT_SECURE, _AT_EXECFN = 3, 23, 31  # linux/auxvec.h
 _MOST_SEGMENTS = 200_000  # three times what Linux allows a process (vm.max_map_count)
@@ -33,8 +33,12 @@ _PAGE = 4096
 
 _SECURE = (
     "its program ran with rights that its user does not have (set-uid, set-gid or capabilities; AT_SECURE in its "
-    "auxiliary vector): such a core is not read"
+    "auxiliary vector): such a core is neither read nor attached"
 )
+
+
+class Refused(NotReadable):
+    """A dump of a program that ran with foreign rights: it may hold what its user is not to see."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +125,8 @@ class _Memory:
 def describe(path: Path) -> Core:
     """Reads a dump of Linux, by the kernel, gcore or systemd-coredump (.zst); of any size in constant memory.
 
-    Raises NotReadable where nothing can be told, and for a program that ran with foreign rights. A dump that is cut
-    short or damaged tells what it can; `Core.problem` says what is wrong with it.
+    Raises NotReadable where nothing can be told, and Refused for a program that ran with foreign rights. A dump that is
+    cut short or damaged tells what it can; `Core.problem` says what is wrong with it.
     """
     try:
         with opened(path) as dump:
@@ -153,7 +157,7 @@ def _described(dump: DumpStream) -> Core:
     memory, places = _contents(elf, dump)
     notes = read_notes(elf, dump, places)
     if notes.vector.get(_AT_SECURE):
-        raise NotReadable(_SECURE)
+        raise Refused(_SECURE)
     if not notes.threads and not notes.process:
         raise NotReadable(notes.damage or "it has no notes: it tells nothing of a process")
     return _told(elf, dump, memory, notes)

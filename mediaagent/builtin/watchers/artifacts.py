@@ -141,7 +141,7 @@ class Artifacts:
         if below in ABOUT:
             return _LARGE_ABOUT if size > told.LARGEST_ABOUT else {"role": "about", "quiet": _ONCE}
         if kind == "report":
-            return {"role": "report", "quiet": timedelta(0), "anyhow": self.quiet}
+            return {"role": "report", "quiet": timedelta(0), "anyhow": self.quiet, "only": _TEXTS}
         if kind == "core" and (size or below.rpartition("/")[2] == "core"):
             only = (_CORE, _PACKED) if below.endswith(".zst") else (_CORE,)
             return {"role": "core", "quiet": timedelta(0), "anyhow": self.quiet, "only": only}
@@ -232,7 +232,8 @@ class Artifacts:
             return kind in self.attach and part.size > 0
         if part.role == "core":  # of several under one name only the last can be shown
             last = [other for other in run.of("core") if other.name == part.name][-1]
-            return self.cores == "attach" and part is last
+            refused = part.facts.get("core", {"refused": bool(part.files)}).get("refused", False)
+            return self.cores == "attach" and part is last and not refused
         return f"{part.role}s" in self.attach  # never of "about" and "done"
 
 

@@ -6,18 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from mediaagent.builtin.evidence.core_file import opened
-from mediaagent.builtin.evidence.cores import NotReadable, describe
+from mediaagent.builtin.evidence.cores import NotReadable, Refused, describe
 
 __all__ = ["core_in"]
 
 
 def core_in(path: Path) -> dict[str, Any]:
-    """Which program, and by what signal. What can't be read was a crash all the same, unless it is no dump at all."""
+    """Which program, and by what signal. What can't be read was a crash all the same, unless it is no dump at all.
+
+    `refused`: it is a set-uid program's, which nobody is to get."""
     try:
         core = describe(path)
     except NotReadable as error:
         nothing = {"program": "", "command": "", "signal": 0, "signal_name": "", "pid": 0}
-        return {**nothing, "crashed": _may_be_one(path), "problem": str(error)}
+        refused = {"refused": True} if isinstance(error, Refused) else {}
+        return {**nothing, "crashed": _may_be_one(path), "problem": str(error), **refused}
     return {
         "program": core.program,
         "command": core.command,

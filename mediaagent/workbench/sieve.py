@@ -30,6 +30,7 @@ __all__ = ["MOST_UNPACKED", "pack", "sift"]
 
 #: A packed file that holds more than this is not looked through.
 MOST_UNPACKED = 1 << 30
+_MOST_ZEROS = 64 << 30  # with those that are left out
 _PIECE = 256 << 10
 _LARGEST_WINDOW = 128 << 20  # of zstd: what `zstd --long` writes by default
 _LEVEL = 3
@@ -50,7 +51,10 @@ def sift(request: wire.Sift) -> wire.Sifted:
         if packing and packing_of(head):
             nature = "closed"
         if nature == "closed":
-            return wire.Sifted({}, "closed", packing, written=False)
+            unpacked = bool(packing) and request.unpack and not packing_of(head)
+            if unpacked:
+                _lay_out(request.target, stream, head, packing)
+            return wire.Sifted({}, "closed", packing, written=unpacked)
         found, written = _sifted(request, stream, head, nature, packing)
     return wire.Sifted(dict(found), "data" if nature == "data" else "text", packing, written=written)
 
@@ -104,6 +108,21 @@ def _pieces(stream: Any, head: bytes, packing: str) -> Iterator[bytes]:
         if packing and total > MOST_UNPACKED:
             raise ValueError(f"unpacked it has more than {MOST_UNPACKED >> 20} MB")
         piece = _read(stream, _PIECE, packing)
+
+
+def _lay_out(target: Path, stream: Any, head: bytes, packing: str) -> None:
+    """Writes what is packed so that the parent finds its own secrets in it; without long runs of zeros, of which a core
+    dump is made for the most part."""
+    total, zeros = 0, memoryview(bytes(_PIECE))
+    with _new(target) as out:
+        piece = head
+        while piece:
+            total += len(piece)
+            if piece != zeros[: len(piece)]:
+                out.write(piece)
+            if out.tell() > MOST_UNPACKED or total > _MOST_ZEROS:
+                raise ValueError(f"unpacked it has more than {MOST_UNPACKED >> 20} MB")
+            piece = _read(stream, _PIECE, packing)
 
 
 # --- through the filters ----------------------------------------------------------------------------------------------

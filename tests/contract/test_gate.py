@@ -208,6 +208,31 @@ def test_archives_cores_sound_and_packed_things_in_packed_things_are_not_opened(
     assert notes == ()
 
 
+@pytest.mark.parametrize("packing", ["", "gzip", "zstd", "bzip2", "xz"])
+def test_a_core_dump_with_a_key_of_this_agent_is_withheld_however_it_is_packed(pile: Pile, packing: str) -> None:
+    core = b"\x7fELF\2\1\1" + bytes(9) + b"\4\0>\0" + bytes(3_000_000) + LOG * 500
+    dirty = core + f"KNOWN_KEY={OWN}".encode() + bytes(1_000_000)
+    pack = (PACKERS | {"": bytes, "bzip2": bz2.compress, "xz": lzma.compress})[packing]
+    parts = [put(pile, "dirty", pack(dirty)), put(pile, "clean", pack(core))]
+    with opened(secrets=lambda: [OWN]) as bench:
+        post, notes = bench.prepare(entry(*parts), event(), [], pile.made)
+    assert [part.file for part in post.parts] == [parts[1].file]
+    assert notes == ("dirty withheld: it holds 1 key of this agent and is no text",)
+    assert list(pile.made.iterdir()) == []
+
+
+def test_a_packed_core_dump_of_holes_is_looked_through_in_no_room(pile: Pile) -> None:
+    frame = zstandard.compress(bytes(64 << 20))
+    core = zstandard.compress(b"\x7fELF\2\1\1" + bytes(9) + b"\4\0>\0" + bytes(300))
+    parts = [
+        put(pile, "clean.zst", core + frame * 20),
+        put(pile, "dirty.zst", core + frame * 20 + zstandard.compress(LOG * 500 + OWN.encode())),
+    ]
+    with opened(secrets=lambda: [OWN]) as bench:
+        post, _ = bench.prepare(entry(*parts), event(), [], pile.made)
+    assert [part.name for part in post.parts] == ["clean.zst"]
+
+
 def test_what_nobody_knows_is_withheld_if_it_holds_secrets(bench: Any, pile: Pile) -> None:
     parts = [
         put(pile, "dirty.bin", bytes(range(256)) * 8 + TOKEN.encode()),

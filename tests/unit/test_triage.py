@@ -350,6 +350,21 @@ def test_cores_that_are_attached_are_explained_without_a_place(tmp_path: Path) -
     assert "spool" not in text_of(triaged(tmp_path, core, facts={"cores": "attach"}))
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (b"/opt/pear --ripe ", "command: /opt/pear --ripe;"),
+        (b"/opt/pear " + b"x" * 40 + b" postgres://bob:hunter2hunter2@db.example.org/", f"pear {'x' * 40} …;"),
+        (b"/opt/pear-" + b"x" * 90, "command: …;"),
+        (b"/opt/pear " + "ü".encode() * 50, "command: /opt/pear …;"),
+    ],
+)
+def test_a_command_that_the_kernel_cut_ends_with_its_last_whole_word(command: bytes, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "core"
+    file.write_bytes(Written(command=command[:79]).data())
+    assert told in text_of(triaged(tmp_path, part_of(file)))
+
+
 def test_of_a_set_uid_program_s_core_that_is_not_attached_the_place_is_told(tmp_path: Path) -> None:
     file = tmp_path / "core"
     file.write_bytes(Written(secure=1).data())

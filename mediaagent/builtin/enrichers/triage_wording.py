@@ -13,6 +13,7 @@ from mediaagent.builtin.evidence.cores import Core
 
 __all__ = ["about_crash", "about_kept", "about_log", "kept_at"]
 
+_CUT_COMMAND = 78  # bytes; the kernel has room for 79 (ELF_PRARGSZ), and an end is a space
 _MOST_FILES = 5  # of one crash whose names are told
 #: A fault so near the stack pointer is one of the stack (AddressSanitizer, `SignalContext::IsStackAccess`).
 _BELOW_STACK, _ABOVE_STACK = 512, 0xFFFF
@@ -72,7 +73,7 @@ def _said(finding: Finding, core: Core, program: str, times: int) -> Iterator[st
             yield f"in {place_of(core).name}"
     else:
         yield f"{program} was alive when its core was dumped (no signal, no crash)"
-    yield f"command: {core.command or core.program}"
+    yield f"command: {_command(core) or core.program}"
     if len(core.threads) > 1:
         yield f"thread {core.threads[0].tid}, one of {len(core.threads)}"
     if core.build_id:
@@ -81,6 +82,13 @@ def _said(finding: Finding, core: Core, program: str, times: int) -> Iterator[st
         yield f"core dump {finding.part.name}"
     if finding.problem:
         yield finding.problem
+
+
+def _command(core: Core) -> str:
+    """What the kernel cut comes without its last word: that may be half a secret, which no gate knows as one."""
+    if len(core.command.encode("utf-8", "backslashreplace")) < _CUT_COMMAND:
+        return core.command
+    return f"{core.command.rpartition(' ')[0]} …".lstrip()
 
 
 def _cause(core: Core) -> str:

@@ -65,6 +65,21 @@ def test_the_same_failure_of_the_next_build_is_counted(tmp_path: Path) -> None:
         assert len(addresses) == 1
 
 
+def test_where_the_report_was_deleted_the_same_failure_is_a_new_one(tmp_path: Path) -> None:
+    with KnownDouble() as double:
+        agent = pipeline(tmp_path, double)
+        agent.call("post", "run", str(a_run(tmp_path, "1")), "--name", "nightly")
+        double.site.posts.clear()
+        done = agent.call("post", "run", str(a_run(tmp_path, "2")), "--name", "nightly")
+        assert done.returncode == 0, done.stderr
+        (post,) = double.posts
+        assert post.title == "nightly: 4 of 6 tests failed"
+        assert done.stdout.startswith(f"{double.address}/")
+        agent.call("post", "run", str(a_run(tmp_path, "3")), "--name", "nightly")
+        (post,) = double.posts
+        assert post.title == "nightly: 4 of 6 tests failed (2 times)"
+
+
 def test_a_run_that_passed_is_not_told_of(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "junit.xml").write_text(PASSED)

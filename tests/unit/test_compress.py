@@ -300,6 +300,21 @@ def test_of_too_many_files_the_largest_are_left_out(desk: Desk) -> None:
     assert post.text.count("Left out: ") == 4
 
 
+def test_of_very_many_files_a_few_stay_and_reports_before_others(desk: Desk) -> None:
+    logs = [desk.part(f"{number}.log", b"x\n", "text/plain") for number in range(30)]
+    report = desk.part("junit.xml", b"<testsuite/>", "application/xml", "report")
+    post = desk.enriched(replace(small(), most_files=10), *logs, report)
+    assert [part.name for part in post.parts] == [*(f"{number}.log" for number in range(9)), "junit.xml"]
+    assert post.text.endswith("Left out: 21 more files, over most_files = 10: 9.log, 10.log, 11.log, 12.log, 13.log, …")
+
+
+def test_of_very_many_that_are_left_out_not_all_are_listed(desk: Desk) -> None:
+    logs = [desk.part(f"{number}.log", os.urandom(50), "application/octet-stream") for number in range(120)]
+    post = desk.enriched(small(part_limit=40), *logs)
+    assert post.text.count("Left out: ") == 50
+    assert post.text.endswith("… and 70 more are cut or left out")
+
+
 def test_a_log_that_was_cut_and_left_out_is_only_left_out(desk: Desk) -> None:
     post = desk.enriched(small(post_limit=100), desk.part("console.log", lines(1000)))
     assert "is cut" not in post.text
@@ -325,6 +340,7 @@ def test_the_default_sizes_are_those_that_are_documented() -> None:
         "zstd_over": "1 MB",
         "part_limit": "50 MB",
         "post_limit": "200 MB",
+        "most_files": 200,
     }
 
 
@@ -356,7 +372,9 @@ def prepared(desk: Desk, *parts: PostPart, limits: Limits | None = None, **optio
 def test_in_the_workbench_large_files_take_no_more_memory_than_small_ones(desk: Desk) -> None:
     line = b"a line as compilers write them, with a number here and there: 4711\n"
     log = desk.part("console.log", line * 3_000_000)  # 200 MB
-    core = desk.sparse("core", 2000 * MB, {at * MB: line * 100_000 for at in range(0, 1900, 90)})
+    start = b"\x7fELF\2\1\1" + bytes(9) + b"\4\0>\0"  # the secret gate would unpack a text
+    data = {0: start} | {at * MB: line * 100_000 for at in range(90, 1900, 90)}
+    core = desk.sparse("core", 2000 * MB, data)
     _, before = prepared(desk, desk.part("a.log", line))
     post, most = prepared(desk, log, core)
     assert [part.name for part in post.parts] == ["console.log.zst", "core.zst"]

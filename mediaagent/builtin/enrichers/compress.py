@@ -23,6 +23,9 @@ _PACKED_NAMES = {".7z", ".age", ".br", ".bz2", ".gpg", ".lz4", ".lzma", ".rar", 
 #: Half of such a text is none.
 _STRUCTURED = {".csv", ".har", ".htm", ".html", ".json", ".sql", ".svg", ".xml", ".yaml", ".yml"}
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+#: Roles whose files stay where there are too many.
+_FIRST = {"report", "screenshot"}
+_MOST_LINES, _MOST_NAMES = 50, 5
 _WORTH = 0.9  # of its size, at the most; else a file goes as it is
 
 
@@ -65,6 +68,12 @@ class Compress:
         "for all files of a post together: the largest are left out", default=ByteSize(200_000_000)
     )
 
+    most_files: int = option(
+        "so many files a post; of more, reports and pictures stay before others",
+        default=200,
+        check=lambda value: None if value >= 1 else f"{value} is less than 1",
+    )
+
     def __post_init__(self) -> None:
         if self.head + self.tail > self.cut_over:
             raise ValueError(
@@ -79,15 +88,23 @@ class Compress:
 
     def enrich(self, post: Post, event: Event, folder: Path) -> Post:
         """The post with its parts made smaller; at the end of its text stands what is not there as a whole."""
-        fates = [self._fate(part, folder / f"smaller-{number:03}") for number, part in enumerate(post.parts, 1)]
+        few, others = self._few(post.parts)
+        fates = [self._fate(part, folder / f"smaller-{number:03}") for number, part in enumerate(few, 1)]
         fates = self._within_post_limit(fates)
         parts = tuple(fate.now for fate in fates if not fate.why)
         for fate in fates:
             if fate.why and fate.now is not fate.whole:
                 fate.now.file.unlink()
-        said = "\n".join(filter(None, (fate.said for fate in fates)))
+        said = "\n".join(_said([fate.said for fate in fates if fate.said], others, self.most_files))
         body = (*post.body, Text(said)) if said else post.body
         return replace(post, kind=_kind_of(post, parts), body=body, parts=parts)
+
+    def _few(self, parts: Sequence[PostPart]) -> tuple[list[PostPart], list[PostPart]]:
+        """Those that a reader may look at, in their order, and the others."""
+        ranked = sorted(range(len(parts)), key=lambda number: (parts[number].role not in _FIRST, number))
+        chosen = set(ranked[: self.most_files])
+        few = [part for number, part in enumerate(parts) if number in chosen]
+        return few, [part for number, part in enumerate(parts) if number not in chosen]
 
     def _fate(self, part: PostPart, target: Path) -> _Fate:
         whole = now = replace(part, size=part.file.stat().st_size)
@@ -142,6 +159,17 @@ class Compress:
             elif not fate.why:
                 room -= fate.now.size
         return judged
+
+
+def _said(lines: Sequence[str], others: Sequence[PostPart], most: int) -> list[str]:
+    """What is not there as a whole; of very much not all."""
+    said = [*lines[:_MOST_LINES]]
+    if len(lines) > _MOST_LINES:
+        said.append(f"… and {len(lines) - _MOST_LINES} more are cut or left out")
+    if others:
+        names = ", ".join(part.name for part in others[:_MOST_NAMES])
+        said.append(f"Left out: {len(others)} more files, over most_files = {most}: {names}, …")
+    return said
 
 
 def _can_be_cut(part: PostPart) -> bool:

@@ -315,6 +315,15 @@ def test_only_the_first_failure_and_the_first_success_after_it_are_told(tmp_path
     assert titles(house) == ["run1", "run3", "run5"]
 
 
+def test_a_failure_that_comes_back_after_a_success_is_news_though_it_is_the_same_again(tmp_path: Path) -> None:
+    house = House(tmp_path, make_watcher=News)
+    house.bucket = lambda event: Bucket(key="0" * 8, within=timedelta(days=30))
+    for run, content in enumerate([CUT, WHOLE, CUT]):
+        leave(house, **{f"run{run}__r_xml": content})
+        work(house, 25)
+    assert titles(house) == ["run0", "run1", "run2"]
+
+
 def test_a_success_that_turns_out_to_be_none_is_told(tmp_path: Path) -> None:
     house = House(tmp_path, make_watcher=News)
     leave(house, run0__r_xml=WHOLE)

@@ -13,8 +13,8 @@ from mediaagent.store.codec import epoch, moment
 
 __all__ = ["count", "earlier", "let_go", "seen", "uncount"]
 
-#: An event that people have seen, or may have, that counts others, or that is news (it ended otherwise than the last one
-#: of its topic) is never counted by another one.
+#: An event that people have seen, or may have, that counts others, or that is news (it ended otherwise than the last
+#: one of its topic) is never counted by another one.
 _STANDS_ALONE = (
     "SELECT 1 FROM deliveries WHERE event = :event AND (receipt <> '' OR in_doubt = 1 OR attempts > 0)"
     " UNION SELECT 1 FROM repeats WHERE first = :event"

@@ -311,6 +311,25 @@ def test_the_same_failures_have_the_same_bucket_in_any_order_and_others_another(
     assert len(set(found)) == 4
 
 
+def test_a_crash_of_which_nothing_is_known_is_not_passed_over(tmp_path: Path) -> None:
+    refused = tmp_path / "core"
+    refused.write_bytes(Written(secure=1).data())
+    facts = {
+        "program": "",
+        "signal": 0,
+        "signal_name": "",
+        "pid": 0,
+        "command": "",
+        "crashed": True,
+        "problem": "set-uid",
+    }
+    crash, failed = part_of(refused, "core", core=facts), report(("t", "a"), folder=tmp_path)
+    with_it, without, other = (
+        triaged(tmp_path, *parts).bucket for parts in ([failed, crash], [failed], [failed, replace(crash, id="2" * 26)])
+    )
+    assert len({bucket.key for bucket in (with_it, without, other) if bucket}) == 3
+
+
 def test_nothing_known_has_no_bucket_and_neither_has_a_bucket_of_no_time(tmp_path: Path) -> None:
     crash = part_of(recorded("cores/threads/core", tmp_path))
     assert buckets(tmp_path, ()) == [None]

@@ -89,7 +89,9 @@ class Triage:
             stays = way != "attach" or same[0].refused
             blocks += triage_wording.about_crash(same, self.frames, kept=stays, long=long)
         blocks += _more(len(groups), "core dumps")
-        return blocks, {f"stack {each.hash}" for each in found if each.hash}
+        # A crash of which nothing is known is the same as no other: its event's own.
+        unknown = {f"core {each.part.id} of {event.key}" for each in found if not each.hash and _crashed(each.part)}
+        return blocks, {f"stack {each.hash}" for each in found if each.hash} | unknown
 
     def _bucket(self, marks: Iterable[str], event: Event) -> Bucket | None:
         """By the set of what failed; None when nobody knows what did."""

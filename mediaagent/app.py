@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mediaagent import logs, registry
+from mediaagent import logs
 from mediaagent.clock import SystemClock
-from mediaagent.errors import ConfigError, PluginError
+from mediaagent.errors import ConfigError
 from mediaagent.journey.deliver import Lane
 from mediaagent.journey.intake import Intake, source_of
 from mediaagent.journey.plan import Source, Target
@@ -23,11 +22,10 @@ from mediaagent.journey.secure import Securing
 from mediaagent.journey.watch import Watching
 from mediaagent.lookout.marks import Marks
 from mediaagent.memory import agent_process, drop_folder, open_queue, state_database
-from mediaagent.model import Defaults, Problem, Route, SeenFile, Verdict, printable
-from mediaagent.options import Secret, build, did_you_mean, options_of, to_table
-from mediaagent.ports import ChecksPosts, Lookout, PassesOn, ReadsContent, RoutesEvents, SelfChecks
-from mediaagent.rules import caption
-from mediaagent.settings import Settings, SourceSettings, Table, TargetSettings
+from mediaagent.model import SeenFile, Verdict
+from mediaagent.planning import Plan, accounts_of, own_secrets, plan, private_files, self_checks, sent_to
+from mediaagent.ports import Lookout
+from mediaagent.settings import Settings
 from mediaagent.store import figures as outbox_figures
 from mediaagent.store import proof
 from mediaagent.store.drop import DropFolder
@@ -51,262 +49,10 @@ __all__ = [
     "plan",
     "prove",
     "self_checks",
+    "sent_to",
     "silent",
     "state_database",
 ]
-
-#: What a plug-in's table holds beside its own options.
-_BESIDE = {
-    "watcher": [each.name for each in options_of(SourceSettings)],
-    "enricher": ["type"],
-    "uploader": [each.name for each in options_of(TargetSettings)],
-}
-_BARE = Defaults(title="{{ label }}, {{ date }} {{ time }}")
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the settings mean: sources and targets, made."""
-
-    settings: Settings
-    sources: Mapping[str, Source]
-    uploaders: Mapping[str, Any]
-
-
-def plan(settings: Settings) -> tuple[Plan, list[Problem]]:
-    """Makes every plug-in that the settings name, and tells everything that is wrong with them."""
-    problems: list[Problem] = []
-    uploaders = {}
-    for name, table in _targets(settings).items():
-        uploader = _make("uploader", f"upload.{name}", table.common.type, table.own, settings, problems)
-        if uploader is not None:
-            uploaders[name] = uploader
-    sources = {}
-    for name, table in settings.sources.items():
-        source = _source(name, table, settings, tuple(_targets(settings)), problems)
-        if source is not None:
-            sources[name] = source
-    problems += _own_folders_watched(settings, sources, uploaders)
-    return Plan(settings, sources, uploaders), [settings.lines.place(each, settings.path) for each in problems]
-
-
-def _own_folders_watched(
-    settings: Settings, sources: Mapping[str, Source], uploaders: Mapping[str, Any]
-) -> list[Problem]:
-    """What the agent writes must not lie where it looks for files: it would post its own work, for ever."""
-    written = {"[agent] state": settings.agent.state}
-    for name, uploader in uploaders.items():
-        for declared in options_of(type(uploader)):
-            value = getattr(uploader, declared.name)
-            if isinstance(value, Path):
-                written[f"[upload.{name}] {declared.name}"] = value
-    return [
-        Problem(
-            where=f"watch.{name}",
-            what=f"{printable(folder)} ({what}) lies inside of the watched folder {printable(root)}",
-            todo=f"name another folder for {what}, or the agent's own files would be taken for new ones",
-        )
-        for name, source in sources.items()
-        for root in source.watcher.roots
-        for what, folder in written.items()
-        if folder.resolve().is_relative_to(root.resolve())
-    ]
-
-
-def _private_files(settings: Settings, uploaders: Mapping[str, Any]) -> Callable[[Path], bool]:
-    """Tells the settings file and the files that keys are in: wherever they lie, they are never posted."""
-    files = {settings.path}
-    for uploader in uploaders.values():
-        files |= {secret.file for secret in _secrets_of(uploader) if secret.file is not None}
-    names = {file.name for file in files}
-
-    def private(path: Path) -> bool:
-        return path.name in names and any(path == file or _same(path, file) for file in files)
-
-    return private
-
-
-def _same(path: Path, file: Path) -> bool:
-    try:
-        return path.samefile(file)
-    except OSError:
-        return False
-
-
-def _targets(settings: Settings) -> Mapping[str, Table]:
-    """The configured targets; with none configured the page, so that a first try needs no site."""
-    if settings.targets:
-        return settings.targets
-    folder = settings.agent.page or settings.agent.state / "page"
-    common, _ = build(TargetSettings, {"type": "page"}, where="", base=settings.base)
-    return {"page": Table("page", common, {"path": str(folder)})}
-
-
-def _make(
-    kind: str, where: str, type_: str, own: Mapping[str, Any], settings: Settings, problems: list[Problem]
-) -> Any | None:
-    try:
-        cls = registry.find(kind, type_)
-    except PluginError as error:
-        problems.append(Problem(where=f"{where}.type", what=str(error)))
-        return None
-    made, wrong = build(cls, own, where=where, base=settings.base, beside=_BESIDE[kind])
-    problems += wrong
-    return made
-
-
-def _source(
-    name: str, table: Table, settings: Settings, targets: tuple[str, ...], problems: list[Problem]
-) -> Source | None:
-    common: SourceSettings = table.common
-    where = f"watch.{name}"
-    own = dict(table.own)
-    try:
-        cls = registry.find("watcher", common.type)
-    except PluginError as error:
-        problems.append(Problem(where=f"{where}.type", what=str(error)))
-        return None
-    for key in {"timezone", "access"} & {each.name for each in options_of(cls)}:
-        if getattr(common, key) is not None:
-            own[key] = str(getattr(common, key))  # a common key that the watcher wants to know too
-    watcher: Any = _make("watcher", where, common.type, own, settings, problems)
-    defaults: Defaults = getattr(cls, "defaults", _BARE)
-    source = Source(
-        name=name,
-        watcher=watcher,  # None: its options are wrong, and what follows is looked at all the same
-        targets=common.to if common.to is not None else targets,
-        title=_given(common.title, defaults.title),
-        body=_given(common.body, defaults.body),
-        tags=_given(common.tags, defaults.tags),
-        access=_given(common.access, defaults.access),
-        zone=common.timezone,
-        steps=_steps(where, common, defaults, settings, problems),
-        existing=common.existing,
-        give_up=common.give_up,
-        reopen=defaults.reopen,
-        form=defaults.form,
-        syndicate=common.syndicate,
-        reader=(common.type, to_table(watcher)) if isinstance(watcher, ReadsContent) else None,
-    )
-    problems += _template_problems(where, source, defaults)
-    if isinstance(watcher, RoutesEvents):
-        for place, route in watcher.routes().items():
-            problems += _route_problems(f"{where}.{place}", route, defaults, targets)
-    return source if watcher is not None else None
-
-
-def _given(value: Any, default: Any) -> Any:
-    return default if value is None else value
-
-
-def _steps(
-    where: str, common: SourceSettings, defaults: Defaults, settings: Settings, problems: list[Problem]
-) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    """Enrichers with their options as TOML values: they are made anew in the workbench's child."""
-    if common.enrich is None:
-        return tuple((type_, {}) for type_ in defaults.enrich)
-    steps = []
-    for number, table in enumerate(common.enrich, 1):
-        place = f"{where}.enrich"
-        if isinstance(table, str):
-            table = {"type": table}
-        if not isinstance(table, dict) or not isinstance(table.get("type"), str):
-            todo = 'write [{type = "best_frame"}]'
-            problems.append(Problem(where=place, what=f"the {number}. step has no type", todo=todo))
-            continue
-        own = {key: value for key, value in table.items() if key != "type"}
-        made = _make("enricher", place, table["type"], own, settings, problems)
-        if made is not None:
-            steps.append((table["type"], to_table(made)))
-    return tuple(steps)
-
-
-def _route_problems(where: str, route: Route, defaults: Defaults, targets: tuple[str, ...]) -> list[Problem]:
-    unknown = [target for target in route.to or () if target not in targets]
-    return [
-        Problem(where=f"{where}.to", what=f"there is no [upload.{target}]", todo=did_you_mean(target, targets))
-        for target in unknown
-    ] + _template_problems(where, route, defaults)
-
-
-def _template_problems(where: str, said: Source | Route, defaults: Defaults) -> list[Problem]:
-    templates = [("title", said.title or ""), ("body", said.body or ""), *(("tags", tag) for tag in said.tags or ())]
-    todo = "a name in a template is a fact of the event; `mediaagent plugins TYPE` lists them"
-    return [
-        Problem(where=f"{where}.{field}", what=mistake, todo=todo)
-        for field, template in templates
-        for mistake in caption.mistakes(template, defaults.facts)
-    ]
-
-
-def self_checks(made: Plan) -> list[Problem]:
-    """What the plug-ins themselves find wrong, without a side effect."""
-    plugins: list[tuple[str, Any]] = [(f"watch.{name}", source.watcher) for name, source in made.sources.items()]
-    plugins += [
-        (f"watch.{name}.enrich", build(registry.find("enricher", step), options, where="", base=Path("/"))[0])
-        for name, source in made.sources.items()
-        for step, options in source.steps
-    ]
-    asked = [(where, each.check) for where, each in plugins if isinstance(each, SelfChecks)]
-    for name, uploader in made.uploaders.items():
-        if isinstance(uploader, ChecksPosts):
-            asked.append((f"upload.{name}", partial(uploader.check_posts, sent_to(made, name))))
-        elif isinstance(uploader, SelfChecks):
-            asked.append((f"upload.{name}", uploader.check))
-    return [problem for where, check in asked for problem in _told(where, check)] + _unoffered(made)
-
-
-def _told(where: str, check: Callable[[], Iterable[Problem]]) -> Iterator[Problem]:
-    try:
-        for each in check():
-            yield Problem(where=f"{where}: {each.where}", what=each.what, todo=each.todo, severity=each.severity)
-    except Exception as error:  # a plug-in's turn
-        yield Problem(where=where, what=f"its own check failed: {type(error).__name__}: {error}")
-
-
-def sent_to(made: Plan, target: str) -> Mapping[str, set[str]]:
-    """Kinds of posts that the sources send there, and who may see them."""
-    sent: dict[str, set[str]] = {}
-    for source in made.sources.values():
-        routes = list(source.watcher.routes().values()) if isinstance(source.watcher, RoutesEvents) else []
-        for route in (Route(), *routes):
-            if target in (source.targets if route.to is None else route.to):
-                for kind in source.watcher.defaults.sends:
-                    sent.setdefault(kind, set()).add(route.access or source.access)
-    return sent
-
-
-def _unoffered(made: Plan) -> list[Problem]:
-    """Accounts that posts are to be passed on to, and that the target does not have: it would ignore them."""
-    problems = []
-    for name, source in made.sources.items():
-        for target in source.targets if source.syndicate else ():
-            offered = accounts_of(made.uploaders.get(target))
-            if offered is not None:
-                problems += [
-                    Problem(where=f"watch.{name}.syndicate", what=f"{target} {what}", todo=todo, severity="warning")
-                    for account in source.syndicate
-                    for what, todo in _of_account(account, offered)
-                ]
-    return problems
-
-
-def accounts_of(uploader: Any) -> Mapping[str, Sequence[str]] | None:
-    """For each kind of post the accounts that it may be passed on to; None where nobody can tell."""
-    try:
-        return uploader.accounts() if isinstance(uploader, PassesOn) else None
-    except Exception:  # a plug-in's turn; what is wrong with the site is told by its own check
-        return None
-
-
-def _of_account(account: str, offered: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
-    kinds = [kind for kind, accounts in offered.items() if account in accounts]
-    there = {each for accounts in offered.values() for each in accounts}
-    if not kinds:
-        yield f"offers no account {account}, and ignores it", did_you_mean(account, there)
-    elif len(kinds) < len(offered):
-        others = ", ".join(kind for kind in offered if kind not in kinds)
-        yield f"passes posts on to {account} only when they are {', '.join(kinds)}, not {others}", ""
 
 
 def make_lookout(kind: str, clock: SystemClock) -> Lookout:
@@ -339,22 +85,7 @@ def make_workbench(made: Plan | None = None) -> Any:
     """The workbench, which lets none of the plan's own secrets out."""
     from mediaagent.workbench.bench import ProcessWorkbench
 
-    return ProcessWorkbench(secrets=partial(_own_secrets, made))
-
-
-def _own_secrets(made: Plan | None) -> Iterator[str]:
-    """Keys as they are now. One that can't be read is nowhere it could leave from by us, and its uploader tells."""
-    plugins = [*made.uploaders.values(), *(source.watcher for source in made.sources.values())] if made else []
-    for secret in (secret for plugin in plugins for secret in _secrets_of(plugin)):
-        with suppress(OSError, KeyError, ValueError):
-            yield secret.reveal()
-
-
-def _secrets_of(plugin: Any) -> Iterator[Secret]:
-    for declared in options_of(type(plugin)):
-        value = getattr(plugin, declared.name)
-        listed = value if isinstance(value, list) else value.values() if isinstance(value, dict) else [value]
-        yield from (each for each in listed if isinstance(each, Secret))
+    return ProcessWorkbench(secrets=partial(own_secrets, made))
 
 
 @dataclass(slots=True)
@@ -415,7 +146,7 @@ def make_agent(settings: Settings, log: Any = None, watch: Mapping[str, Source] 
         log.warning("memory was lost and made again from the spool", detail=state.lost)
     lookout = make_lookout(settings.agent.lookout if watch is None else "walk", clock)
     reading, workbench = make_workbench(), make_workbench(made)
-    private = _private_files(settings, made.uploaders)
+    private = private_files(settings, made.uploaders)
     chapters = {
         name: Securing(source, lookout, state.ledger, state.spool, reading, clock, log, Marks(), private=private)
         for name, source in watched.items()

@@ -66,7 +66,8 @@ def _service(home: Home, as_json: bool) -> int:
 
 
 def _once(home: Home, patience: timedelta, as_json: bool) -> int:
-    from mediaagent import app, daemon
+    from mediaagent import app
+    from mediaagent.once import run_once
 
     made = home.plan()
     log = home.log("warning" if sys.stderr.isatty() else "info")
@@ -74,7 +75,7 @@ def _once(home: Home, patience: timedelta, as_json: bool) -> int:
     with in_words(made.settings.agent.state), output.progress("taking and delivering what is there"):
         agent = app.make_agent(made.settings, log)
         try:
-            outcome = daemon.run_once(agent, patience.total_seconds(), leftovers.append)
+            outcome = run_once(agent, patience.total_seconds(), leftovers.append)
         finally:
             agent.close()
     _report(outcome, leftovers, as_json)

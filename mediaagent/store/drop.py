@@ -20,6 +20,8 @@ from mediaagent.store.spool import DiskSpool
 
 __all__ = ["DropFolder"]
 
+#: What a bundle is called while it is removed.
+_TAKEN = ".taken-"
 #: A bundle in the making is left-over after so many seconds.
 _ABANDONED = 86_400.0
 _MOST_FILES = 1000
@@ -39,7 +41,9 @@ class DropFolder:
         names = []
         with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
             for entry in entries:
-                if entry.name.startswith(MAKING):
+                if entry.name.startswith(_TAKEN):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                elif entry.name.startswith(MAKING):
                     self._tidy(entry)
                 elif not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
                     names.append(entry.name)
@@ -72,8 +76,10 @@ class DropFolder:
 
     def remove(self, name: str) -> None:
         """It is ours by now."""
+        taken = self.folder / f"{_TAKEN}{name}"  # a kill in the middle leaves nothing that looks like a broken bundle
         with suppress(FileNotFoundError):
-            shutil.rmtree(self.folder / name)
+            (self.folder / name).rename(taken)
+            shutil.rmtree(taken)
 
     def refuse(self, name: str) -> Path:
         """Sets aside what can't be used."""

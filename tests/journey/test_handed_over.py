@@ -89,6 +89,23 @@ def test_what_can_not_be_read_keeps_nobody_else_waiting(house: House, monkeypatc
     assert "permission denied" in house.state.troubles()["drop"]
 
 
+def test_a_kill_while_a_bundle_is_removed_leaves_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    hand(house, "t1", body="once")
+
+    def cut(folder: Path, ignore_errors: bool = False) -> None:
+        (folder / "post.json").unlink()
+        raise Crash
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", cut)
+        with pytest.raises(Crash):
+            work(house)
+    house.restart()
+    work(house)
+    assert bodies(house) == ["once"]
+    assert list(house.drop.iterdir()) == []
+
+
 def test_the_same_token_again_posts_nothing(house: House) -> None:
     for _ in range(3):
         hand(house, "nightly-42", body="done")

@@ -36,7 +36,7 @@ def agent_posting_to(folder: Path, double: KnownDouble, *, keep: int = 1, more: 
         site = "{double.address}"
         user = "birdcam"
         key = "file:known.key"
-        settles_after = "1500ms"
+        settles_after = "3s"
         timeout = "800ms"
     """)
     return agent

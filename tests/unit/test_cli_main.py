@@ -189,7 +189,7 @@ def test_what_the_machine_refuses_the_agent_is_told_in_words(
         raise error
 
     place = a_place(tmp_path)
-    monkeypatch.setattr("mediaagent.daemon.run_once", refuse)
+    monkeypatch.setattr("mediaagent.once.run_once", refuse)
     answer = place.call("run", "--once")
     assert (answer.code, answer.err.count("\n")) == (code, 1)
     assert str(tmp_path / "state" / "outbox.db") in answer.err
@@ -202,7 +202,7 @@ def test_once_tells_what_was_refused_and_each_path_one_time(tmp_path: Path, monk
         return Counter(delivered=1, refused=2, dismissed=1)
 
     place = a_place(tmp_path)
-    monkeypatch.setattr("mediaagent.daemon.run_once", run_once)
+    monkeypatch.setattr("mediaagent.once.run_once", run_once)
     answer = place.call("run", "--once")
     assert answer.code == 0
     assert answer.out.splitlines() == [
@@ -218,7 +218,7 @@ def test_an_error_of_sqlites_that_is_our_mistake_stays_a_report(
         sqlite3.connect(":memory:").execute("SELECT no_such")
 
     place = a_place(tmp_path)
-    monkeypatch.setattr("mediaagent.daemon.run_once", mistaken)
+    monkeypatch.setattr("mediaagent.once.run_once", mistaken)
     answer = place.call("run", "--once")
     assert answer.code == 2
     assert "no such column" in answer.err

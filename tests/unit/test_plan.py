@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mediaagent import app, daemon, settings
+from mediaagent import app, once, settings
 
 
 def problems(folder: Path, text: str) -> list[str]:
@@ -64,7 +64,7 @@ def test_the_agents_settings_and_keys_in_a_watched_folder_are_never_posted(tmp_p
     """)
     agent = app.make_agent(settings.load(path))
     try:
-        daemon.run_once(agent, 1)
+        once.run_once(agent, 1)
     finally:
         agent.close()
     posted = {path.name for path in (tmp_path / "page" / "media").rglob("*") if path.is_file()}

@@ -53,7 +53,7 @@ class _Pipeline:
 
     def deliver(self, seconds: float) -> _Told:
         """As the agent that these settings make, for so long. Raises StateError."""
-        from mediaagent import app, daemon
+        from mediaagent import app, once
 
         agent = app.make_agent(self.settings, self.home.log("warning"), watch={self.source.name: self.source})
         try:
@@ -66,7 +66,7 @@ class _Pipeline:
                 told[0] = self.look()
                 return told[0].over or told[0].event is None
 
-            daemon.work_until(agent, over, seconds)
+            once.work_until(agent, over, seconds)
             for securing in agent.watching.chapters.values():
                 self.leftovers += [f"{path}: {waiting.why}" for path, waiting in securing.waiting.items()]
             return self.look()

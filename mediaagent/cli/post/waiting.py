@@ -181,7 +181,7 @@ class _Errand:
                 time.sleep(_POLL)
 
     def _be_the_agent(self, end: float) -> Seen:
-        from mediaagent import app, daemon
+        from mediaagent import app, once
 
         if not _may(self._settings, os.W_OK):
             return Seen(why="no agent is running, and this user can't be it", over=True)
@@ -195,9 +195,9 @@ class _Errand:
                 seen[0] = self._look()
                 return seen[0].over
 
-            daemon.work_until(agent, over, max(end - time.monotonic(), 0.0))
+            once.work_until(agent, over, max(end - time.monotonic(), 0.0))
             if self._place.keys and not seen[0].down:  # nobody else has this call's key
-                daemon.work_until(agent, lambda: not any(lane.wait() == 0 for lane in agent.lanes), _ERRANDS)
+                once.work_until(agent, lambda: not any(lane.wait() == 0 for lane in agent.lanes), _ERRANDS)
             return seen[0]
         finally:
             agent.close()

@@ -214,7 +214,9 @@ class Service:
 
     def _deliver(self, lane: Lane) -> None:
         while not self._stopping.is_set():
-            if not self._step(lane.target.name, lane.step):
+            if self._step(lane.target.name, lane.step):
+                self._bells["prepare"].ring()  # what was counted in a post that is gone gets one of its own
+            else:
                 self._bells[lane.target.name].wait(lane.wait())
 
     def _step(self, name: str, step: Callable[[], bool]) -> bool:

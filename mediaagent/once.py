@@ -31,6 +31,8 @@ def run_once(agent: Agent, patience: float, told: Callable[[str], None] = lambda
     _settle(agent, time.monotonic() + patience)
     with ThreadPoolExecutor(max_workers=len(agent.lanes)) as pool:
         list(pool.map(_drain, agent.lanes))  # each target in a lane of its own; a mistake of ours surfaces here
+        while agent.preparing.step():  # what was counted in a post that is gone gets one of its own
+            list(pool.map(_drain, agent.lanes))
     after = agent.state.tally()
     new = {name: max(after[name] - before[name], 0) for name in after}
     outcome: Counter[str] = Counter(

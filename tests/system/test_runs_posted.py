@@ -146,6 +146,32 @@ def test_twenty_kills_make_no_second_report_and_upload_hardly_anything_twice(tmp
         judge_known(double, kills=20)
 
 
+def test_where_the_report_was_deleted_the_next_failure_is_a_new_one(tmp_path: Path) -> None:
+    def leave(run: str) -> None:
+        source = SCENARIO / "tree" / "surefire-reports"
+        shutil.copytree(source, tmp_path / "runs" / run, copy_function=shutil.copyfile)  # written now
+
+    def titles() -> list[str]:
+        return [post.title for post in double.posts]
+
+    with KnownDouble() as double:
+        agent = agent_for(tmp_path, double, quiet="500ms")
+        agent.start()
+        try:
+            agent.wait_until_running()
+            leave("1")
+            wait_for(lambda: titles() == ["1: 4 of 6 tests failed"], 20, lambda: agent.log)
+            double.site.posts.clear()
+            leave("2")
+            wait_for(lambda: titles() == ["2: 4 of 6 tests failed"], 20, lambda: agent.log)
+        finally:
+            agent.stop()
+        double.site.posts.clear()
+        leave("3")
+        assert agent.call("run", "--once").returncode == 3  # the deleted one can't be changed
+        assert titles() == ["3: 4 of 6 tests failed"]
+
+
 @pytest.mark.slow
 def test_the_same_failing_run_three_times_is_one_report_that_says_three(tmp_path: Path) -> None:
     with KnownDouble() as double:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import zlib
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
@@ -51,6 +52,8 @@ def test_a_mail_of_asterisks_is_read() -> None:
         ("Zoë".encode(), "no-such-charset", "Zoë"),
         ("Zoë".encode("latin-1"), "no-such-charset", "Zoë"),
         (b"\x81\x8d", "utf-8", "\x81\x8d"),
+        (b"\\ud800", "unicode_escape", "\\ud800"),
+        (zlib.compress(b"x"), "zlib", zlib.compress(b"x").decode("cp1252")),  # no charset, whatever Python calls it
     ],
 )
 def test_letters_are_what_they_are_and_not_what_is_claimed(text: bytes, charset: str, meant: str) -> None:
@@ -106,6 +109,19 @@ def test_what_is_attached_tells_what_it_becomes(files: list[str], kind: str) -> 
     told = read(made.as_bytes())
     assert told.post_kind == kind
     assert [file.content for file in told.attachments] == [SOUND] * len(files)
+
+
+def test_of_a_mail_that_is_a_page_the_text_is_taken() -> None:
+    made = EmailMessage()
+    page = (
+        "<html><head><title>x</title><style>p {}</style></head><p>Motion &amp; <b>more</b>\n at\n5 &lt; 6</p>you<br>me"
+    )
+    made.set_content(page, subtype="html")
+    assert read(made.as_bytes()).text.splitlines() == ["Motion & more at 5 < 6", "you", "me"]
+    made = EmailMessage()
+    made.set_content("plain")
+    made.add_alternative(page, subtype="html")
+    assert read(made.as_bytes()).text == "plain"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from email import errors, message_from_bytes
 from email.header import Header, decode_header
 from email.message import Message
 from email.utils import parsedate_to_datetime
+from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -33,6 +34,9 @@ _LONGEST_ID = 190
 _KINDS = {"audio": ("audio", 1), "video": ("video", 1), "image": ("photo", 1000)}
 #: What one letter a byte is written in; what is right in UTF-8 is taken for that all the same.
 _ONE_BYTE = ("ascii", "iso8859", "cp", "mac", "koi8", "latin")
+#: Of a page: what is not shown, and what has lines of its own.
+_HIDDEN = ("script", "style", "title")
+_BLOCKS = ("br", "div", "h1", "h2", "h3", "li", "p", "tr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +135,41 @@ def read(data: bytes) -> Mail:
         else:
             files.append(Attachment(name, _kind(kind, name), content))
     plain = [text.strip() for kind, text in texts if kind == "text/plain" and text.strip()]
-    text = "\n\n".join([*plain, *broken]).replace("\r\n", "\n")
+    plain = plain or [_shown(text) for kind, text in texts if kind == "text/html"]
+    text = "\n\n".join([*filter(None, plain), *broken]).replace("\r\n", "\n")
     return Mail(_header(message, "Subject"), text, _date(message), _header(message, "Message-ID"), tuple(files))
+
+
+class _Page(HTMLParser):
+    """Collects what a page shows; each block of it begins a line, and ends one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[str] = []
+        self._hidden = False
+
+    def handle_starttag(self, tag: str, attributes: object) -> None:
+        self._hidden = self._hidden or tag in _HIDDEN
+        if tag in _BLOCKS:
+            self.shown.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden = self._hidden and tag not in _HIDDEN
+        if tag in _BLOCKS:
+            self.shown.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.shown.append(data.replace("\r", " ").replace("\n", " "))
+
+
+def _shown(page: str) -> str:
+    """The text of a mail that is nothing but HTML."""
+    reader = _Page()
+    reader.feed(page)
+    reader.close()
+    lines = (" ".join(line.split()) for line in "".join(reader.shown).split("\n"))
+    return "\n".join(filter(None, lines))
 
 
 def _leaves(message: Message) -> Iterator[Message]:
@@ -187,7 +224,9 @@ def _letters(data: bytes, claimed: str | None) -> str:
     attempts = ["utf-8", charset] if charset.startswith(_ONE_BYTE) else [charset, "utf-8"]
     for attempt in (*attempts, "cp1252"):
         try:
-            return codecs.decode(data, attempt)
+            text = data.decode(attempt)
+            text.encode()  # halves of letters, which some charsets can spell, are none
+            return text
         except (ValueError, LookupError):
             continue
     return data.decode("latin-1")

@@ -38,7 +38,8 @@ def film(path: Path, visits: int) -> Path:
     """A white square crosses a grey field for 2 s, so many times, with 5 s in between; then nothing for a minute."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), _FRAMES, (_WIDTH, _HEIGHT))
     field = numpy.random.default_rng(1).integers(90, 110, (_HEIGHT, _WIDTH, 3), dtype="uint8")
-    for moves, seconds in [(False, 3), *[(True, 2), (False, 5)] * visits, (False, 60)]:
+    # Motion needs 2 s and its start to look at anything, while the film goes on already.
+    for moves, seconds in [(False, 8), *[(True, 2), (False, 5)] * visits, (False, 60)]:
         for number in range(seconds * _FRAMES):
             frame = field.copy()
             if moves:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import shutil
 import time
 from pathlib import Path
@@ -79,6 +80,9 @@ def test_it_is_installed_run_upgraded_removed_and_purged_without_a_network(
 
 
 AGENT = """\
+[agent]
+drop = "/var/spool/mediaagent/drop"
+
 [watch.garden]
 type = "folder"
 path = "/srv/pictures"
@@ -101,6 +105,18 @@ site = "{site}"
 user = "birdcam"
 key = "credential:key_family"
 """
+
+
+#: A unit of somebody else's, with the line of packaging/hooks/systemd.
+BROKEN = """\
+[Unit]
+OnFailure=mediaagent-failure@%n.service
+
+[Service]
+Type=oneshot
+ExecStart=/opt/broken
+"""
+TROUBLE = 'no room; $(id) left on "/srv"'
 
 
 def test_under_systemd_it_posts_from_within_its_sandbox_and_survives_an_upgrade(
@@ -136,16 +152,34 @@ def test_under_systemd_it_posts_from_within_its_sandbox_and_survives_an_upgrade(
         machine.run("useradd", "--groups", "mediaagent", "motion")
         machine.run("useradd", "stranger")
         drop = "/var/spool/mediaagent/drop"
-        machine.run("runuser", "-u", "motion", "--", "mkdir", f"{drop}/bundle")
-        assert machine.run("stat", "-c", "%G", f"{drop}/bundle") == "mediaagent"
+        machine.run("runuser", "-u", "motion", "--", "mkdir", f"{drop}/.making-bundle")
+        assert machine.run("stat", "-c", "%G", f"{drop}/.making-bundle") == "mediaagent"
         assert machine.call("runuser", "-u", "motion", "--", "ls", drop).returncode != 0
         assert machine.call("runuser", "-u", "stranger", "--", "mkdir", f"{drop}/other").returncode != 0
+
+        machine.run("runuser", "-u", "motion", "--", "mediaagent", "post", "status", "--queue", "-m", "from a hook")
+        wait_for(lambda: len(double.posts) == 2, 60, machine.journal)
+        assert double.posts[1].body == "from a hook"
+
+        # What is watched over by systemd tells that it has failed.
+        program = root.path / "opt" / "broken"
+        program.write_text(f"#!/bin/sh\necho '{TROUBLE}'\nexit 3\n")
+        program.chmod(0o755)
+        (root.path / "etc" / "systemd" / "system" / "broken.service").write_text(BROKEN)
+        machine.run("systemctl", "daemon-reload")
+        assert machine.call("systemctl", "start", "broken").returncode != 0
+        wait_for(lambda: len(double.posts) == 3, 60, machine.journal)
+        failed = double.posts[2]
+        assert failed.title.startswith("broken.service failed on ")
+        assert failed.body.startswith("exit-code exited 3")
+        assert TROUBLE in html.unescape(failed.body)
+        assert failed.access == double.site.uuid(double.birdcam)
 
         process = machine.show("mediaagent", "MainPID")
         machine.run("dpkg", "-i", KEEP_OLD, later_in_there)
         assert machine.show("mediaagent", "ActiveState") == "active"
         assert machine.show("mediaagent", "MainPID") != process
-        assert len(double.posts) == 1
+        assert len(double.posts) == 3
 
         asked = time.monotonic()
         machine.run("systemctl", "stop", "mediaagent")
@@ -164,4 +198,4 @@ def test_under_systemd_it_posts_from_within_its_sandbox_and_survives_an_upgrade(
         assert machine.call("systemctl", "is-active", "mediaagent@second").stdout.strip() == "inactive"
         machine.run("dpkg", "--purge", "mediaagent")
         assert not [*root.path.glob("var/lib/mediaagent*"), *root.path.glob("etc/mediaagent*")]
-        assert len(double.posts) == 1
+        assert len(double.posts) == 3

@@ -11,6 +11,7 @@ import pytest
 from tests.system.agent import ROOT
 
 UNITS = ROOT / "packaging" / "systemd"
+ALL = sorted([*UNITS.glob("mediaagent*"), *(ROOT / "packaging" / "hooks" / "systemd").iterdir()])
 SERVICES = ("mediaagent.service", "mediaagent@.service", "mediaagent-once.service")
 #: What systemd could deny and the units don't, by the name that the judge gives it: each has a comment above it.
 LOOSENED = {
@@ -31,9 +32,9 @@ def analyze(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize("name", [path.name for path in sorted(UNITS.glob("mediaagent*"))])
+@pytest.mark.parametrize("name", [path.name for path in ALL])
 def test_a_unit_is_well_formed(name: str, tmp_path: Path) -> None:
-    for path in UNITS.glob("mediaagent*"):  # with the program in its place, as in the package
+    for path in ALL:  # with the program in its place, as in the package
         (tmp_path / path.name).write_text(path.read_text().replace("/usr/bin/mediaagent", "/bin/true"))
     asked = analyze("verify", "--man=no", str(tmp_path / name.replace("@.", "@garden.")))
     assert (asked.returncode, asked.stdout + asked.stderr) == (0, "")

@@ -64,6 +64,13 @@ def test_every_file_of_ours_that_is_named_is_there(name: str) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("name", ["motion.conf", "voicemail.conf"])
+def test_the_lines_of_a_hook_are_those_of_its_file(name: str) -> None:
+    lines = (ROOT / "packaging" / "hooks" / name).read_text(encoding="utf-8").splitlines()
+    settings = "".join(f"{line}\n" for line in lines if line and line[0] not in "#;")
+    assert settings in blocks(BY_NAME["docs/producers.md"], "text")
+
+
 def test_every_module_that_is_run_is_there() -> None:
     for name in re.findall(r"python -m ([\w.]+)", "\n".join(BY_NAME.values())):
         assert name == "venv" or (ROOT / (name.replace(".", "/") + ".py")).exists(), name

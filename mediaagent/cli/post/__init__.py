@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -17,13 +17,23 @@ def command() -> None:
     pass
 
 
-_OPTIONS = (
+_WORDS = (
     click.option("-m", "--message", metavar="TEXT", help="The text, whatever it begins with."),
     click.option("--file", "text_file", metavar="PATH", help="A file with the text; - reads standard input."),
     click.option("--title", help="The title."),
-    click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag, without #. May be given several times."),
     click.option("--access", metavar="WHO", help="Who may see it: public, members or private. [default: public]"),
     click.option("--created", metavar="TIME", help="When it happened, ISO 8601. [default: now]"),
+    click.option("--once", "once", metavar="TOKEN", help="The same token again posts nothing."),
+)
+#: What a mail says itself, unless the command line does.
+_WORDS_OF_A_MAIL = (
+    click.option("--title", help="The title. [default: the mail's subject]"),
+    click.option("--access", metavar="WHO", help="Who may see it: public, members or private. [default: private]"),
+    click.option("--created", metavar="TIME", help="When it happened, ISO 8601. [default: the mail's date]"),
+    click.option("--once", metavar="TOKEN", help="The same token again posts nothing. [default: its Message-ID]"),
+)
+_OPTIONS = (
+    click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag, without #. May be given several times."),
     click.option(
         "--syndicate",
         multiple=True,
@@ -32,7 +42,6 @@ _OPTIONS = (
     ),
     click.option("--reply-to", multiple=True, metavar="URL", help="What it answers."),
     click.option("--to", multiple=True, metavar="TARGET", help="Only to this target. [default: all of them]"),
-    click.option("--once", "once", metavar="TOKEN", help="The same token again posts nothing."),
     click.option(
         "--state-key",
         metavar="KEY",
@@ -61,6 +70,12 @@ _OPTIONS = (
 )
 
 
+def _with(options: Sequence[Callable[..., Any]], function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 def _kind(kind: str, files: str = "", many: bool = False) -> Callable[[Callable[[], None]], click.Command]:
     def make(function: Callable[[], None]) -> click.Command:
         @click.pass_obj
@@ -70,9 +85,7 @@ def _kind(kind: str, files: str = "", many: bool = False) -> Callable[[Callable[
             named = options.pop("files", ())
             return handing.post(home, kind, named if isinstance(named, tuple) else (named,), **options)
 
-        decorated: Callable[..., Any] = run
-        for option in reversed(_OPTIONS):
-            decorated = option(decorated)
+        decorated = _with((*_WORDS, *_OPTIONS), run)
         if files:
             # What is wrong with them is told with all other mistakes, so click does not look at them.
             nargs = -1 if many else 1
@@ -110,6 +123,20 @@ def video() -> None:
 @_kind("file", "FILE...", many=True)
 def file() -> None:
     """Files of any kind, linked from a text."""
+
+
+def _mail(home: Home, /, **options: Any) -> int:
+    """A mail from standard input: its subject, its text, and what is attached to it. Private, unless --access says so.
+
+    A sound becomes an audio post, a film a video, pictures photos; other things are linked from a text. Made to be the
+    mailcmd of Asterisk's voicemail.
+    """
+    from mediaagent.cli.post.mail import post_mail
+
+    return post_mail(home, **options)
+
+
+command.command("mail", help=_mail.__doc__)(_with((*_WORDS_OF_A_MAIL, *_OPTIONS), click.pass_obj(_mail)))
 
 
 @command.command("run")

@@ -60,6 +60,7 @@ class DiskSpool:
         self._limit = limit
         for name in ("parts", "events", "tmp"):
             (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        fsync_folder(folder)
         for leftover in (folder / "tmp").iterdir():
             shutil.rmtree(leftover, ignore_errors=True)
         self._weights = Weights()

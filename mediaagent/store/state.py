@@ -33,7 +33,7 @@ from mediaagent.store.deliveries import SqliteDeliveries
 from mediaagent.store.ledger import SqliteLedger
 from mediaagent.store.outbox import SqliteOutbox
 from mediaagent.store.rebuild import rebuild
-from mediaagent.store.safely import write_durably
+from mediaagent.store.safely import fsync_folder, write_durably
 from mediaagent.store.spool import DiskSpool
 
 __all__ = ["StateFolder"]
@@ -72,6 +72,7 @@ class StateFolder:
         if not self.lost and not fresh and self.database.get_meta("complete") is None:
             self.lost = f"{path} was being made again"  # and the agent was killed at that
         self.spool = DiskSpool(self.folder / "spool", spool_limit)
+        fsync_folder(self.folder)  # a copy is no safer than the names of the folders that lead to it
         spool = self.spool.folder_path
         self.ledger = SqliteLedger(self.database, spool, self._now)
         self.outbox = SqliteOutbox(self.database, spool, self.note.id, self._now)
@@ -98,6 +99,7 @@ class StateFolder:
 
     def _save(self, note: _AgentNote) -> _AgentNote:
         write_durably(self.folder / "agent.json", msgspec.json.encode(note))
+        fsync_folder(self.folder)
         return note
 
     # --- ports: Baselines ---------------------------------------------------------------------------------------------
@@ -166,6 +168,8 @@ def _own(folder: Path) -> int:
     """The lock, held until the process ends, however it ends."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(OSError):  # a folder of its owner's, which this user need not be able to read
+            fsync_folder(folder.parent)
         lock = os.open(folder / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         todo = "name a folder that this user may write, with state in [agent]"

@@ -63,12 +63,14 @@ class Service:
         self._stopping = threading.Event()
         self._bells = {"watch": _Bell(), "prepare": _Bell()} | {lane.target.name: _Bell() for lane in agent.lanes}
         self._threads: list[threading.Thread] = []
+        self.asked = False  # to stop, by a signal
         agent.watching.wake = self._bells["watch"].ring
 
     def run(self) -> None:
-        """Until a signal asks to stop; what is being sent is finished, what waits is kept."""
+        """Until a signal asks to stop, or the memory proves to be damaged; what is being sent is finished, what waits
+        is kept."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.stop())
+            signal.signal(number, lambda *_: self._asked())
         listener = Listener(self._agent.state.folder, self._hurry)
         try:
             self._agent.start()
@@ -80,6 +82,10 @@ class Service:
             self._watch()
         finally:
             self._wind_up(listener)
+
+    def _asked(self) -> None:
+        self.asked = True
+        self.stop()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -108,11 +114,16 @@ class Service:
             try:
                 body()
             except (sqlite3.Error, OSError, StateError) as error:
-                self._log.warning("trouble", where=name, detail=str(error))
+                self._troubled(name, error)
                 self._stopping.wait(_AFTER_TROUBLE)
             except Exception:  # a mistake of ours: the other threads go on, and this one comes back
                 self._log.exception("unexpected", where=name)
                 self._stopping.wait(_AFTER_TROUBLE)
+
+    def _troubled(self, where: str, error: Exception) -> None:
+        self._log.warning("trouble", where=where, detail=str(error))
+        if self._agent.state.database.damaged:  # to go on would be of no use: it is made again at the next start
+            self.stop()
 
     # --- the threads --------------------------------------------------------------------------------------------------
 
@@ -126,7 +137,7 @@ class Service:
                     self._agent.housekeeping.tidy()
                     tidy_at = time.monotonic() + _TIDY_EVERY
             except (sqlite3.Error, OSError, StateError) as error:
-                self._log.warning("trouble", where="watch", detail=str(error))
+                self._troubled("watch", error)
                 wait = _AFTER_TROUBLE
             except Exception:  # a mistake of ours: what it was about is looked at again, and the rest goes on
                 self._log.exception("unexpected", where="watch")

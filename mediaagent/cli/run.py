@@ -44,13 +44,18 @@ def _service(home: Home, as_json: bool) -> int:
     made = home.plan()
     log = home.log("info")
     with _in_words(made.settings.agent.state):
-        agent = app.make_agent(made.settings, log)
-        try:
-            before = agent.state.deliveries.counts()
-            daemon.Service(agent, log).run()
-            after = agent.state.deliveries.counts()
-        finally:
-            agent.close()
+        while True:
+            agent = app.make_agent(made.settings, log)
+            try:
+                before = agent.state.deliveries.counts()
+                service = daemon.Service(agent, log)
+                service.run()
+                if agent.state.database.damaged and not service.asked:
+                    continue  # what is damaged is set aside by the next one, which makes it again
+                after = agent.state.deliveries.counts()
+                break
+            finally:
+                agent.close()
     outcome = Counter(
         delivered=after["delivered"] - before["delivered"],
         waiting=after["waiting"] + after["sending"],

@@ -17,6 +17,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -55,7 +56,13 @@ class StateFolder:
         self._now = now
         self._lock = _own(folder)
         try:
-            self._open(spool_limit)
+            try:
+                self._open(spool_limit)
+            except sqlite3.DatabaseError:
+                if not self.database.damaged:
+                    raise
+                self.database.close()
+                self._open(spool_limit)  # which looks closely now, and sets it aside
         except OSError as error:
             raise StateError(f"{folder} can't be used: {error.strerror}") from error
 
@@ -65,7 +72,8 @@ class StateFolder:
         kept = any((self.folder / "spool" / "parts").glob("*"))
         self.lost = "" if path.exists() or (fresh and not kept) else f"{path} was gone"
         try:
-            self.database = Database(path)
+            # Whoever ends well leaves no write-ahead log behind.
+            self.database = Database(path, doubtful=path.with_name("outbox.db-wal").exists())
         except Damaged as damaged:
             self.lost = f"{_set_aside(path)} was damaged ({damaged})"
             self.database = Database(path)
@@ -209,4 +217,5 @@ def _set_aside(path: Path) -> Path:
     for suffix in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    path.with_name(f"{path.name}.damaged").unlink(missing_ok=True)
     return aside

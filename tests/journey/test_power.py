@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from mediaagent.store.state import StateFolder
 
 
 @pytest.fixture
-def flushed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, set[str]]]]:
+def flushed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, set[str]]]:
     """Each folder that was flushed, with the names that it had then."""
     seen: list[tuple[str, set[str]]] = []
     real = os.fsync
@@ -25,7 +24,7 @@ def flushed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, set[str
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    yield seen
+    return seen
 
 
 def test_after_a_start_every_name_that_leads_to_a_copy_is_flushed(

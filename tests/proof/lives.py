@@ -55,7 +55,7 @@ class Life:
     double: KnownDouble
     site: str = ""  # where the agent finds the site; by default the double itself
     settings: str = ""  # more in [agent]
-    known: str = ""  # more in [upload.known]
+    known: str = 'timeout = "5s"\nsettles_after = "200ms"'  # more in [upload.known]
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -80,8 +80,7 @@ type = "known"
 site = "{self.site or self.double.address}"
 user = "birdcam"
 key = "file:known.key"
-settles_after = "200ms"
-{self.known or 'timeout = "5s"'}
+{self.known}
 """)
 
     @property
@@ -108,6 +107,21 @@ settles_after = "200ms"
         done = self._call([*tracer, *self.command(*(words or ("run", "--once", "--patience", "5s")))])
         told = json.loads(done.stdout.splitlines()[-1])
         return Struck(Counter(told["calls"]), told["struck"], told["last"], told["code"])
+
+    @contextmanager
+    def running(self, spec: dict[str, Any] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+        """`mediaagent run`, under a tracer if there is a spec, while the context lasts."""
+        command = self.command("run")
+        if spec is not None:
+            command = [sys.executable, "-m", "tests.proof.tracer", json.dumps(spec), "--", *command]
+        with (self.folder / "agent.log").open("ab") as log:
+            environment = {**os.environ, **self.environment}
+            process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=environment)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
 
     def call(self, *words: str) -> subprocess.CompletedProcess[str]:
         return self._call(self.command(*words))

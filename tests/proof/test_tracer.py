@@ -55,8 +55,8 @@ def test_a_kill_comes_before_the_very_call(tmp_path: Path) -> None:
 def test_an_error_comes_in_the_place_of_the_call(tmp_path: Path) -> None:
     told = traced(tmp_path, errors=[["write", 2, 2, "ENOSPC"]])
     assert told["struck"]
-    # Its thread ends with an error, and the two others write on.
-    assert (tmp_path / "file").read_bytes() == b"hello" * 7
+    # What failed is written when the file is closed; then its thread ends, and the two others write on.
+    assert (tmp_path / "file").read_bytes() == b"hello" * 8
 
 
 def test_a_short_write_writes_half(tmp_path: Path) -> None:

@@ -92,8 +92,13 @@ def test_a_disk_that_is_read_only_and_then_is_not(
         with a_site() as double:
             life = Life(tmp_path / str(at_work), scene, laid[scene.name], double)
             begun = "RUN_FOR_A_MOMENT; " if at_work else ""
-            script = f"mount -t tmpfs -o size=64m tmpfs disk && {begun} {{ until mount -o remount,ro disk; do sleep 0.1; done; }}; RUN; "
-            ended = on_a_disk(life, f"{script} mount -o remount,rw disk && TWICE")
+            closed = (
+                "until mount -o remount,ro disk; do sleep 0.1; done"  # a decoder of who was killed lives on a moment
+            )
+            script = (
+                f"mount -t tmpfs -o size=64m tmpfs disk && {begun} {closed}; RUN; mount -o remount,rw disk && TWICE"
+            )
+            ended = on_a_disk(life, script)
             words = (life.folder / "told").read_text()
             silent = [] if "read-only" in words.lower() else [f"it does not say that the disk is read-only: {words}"]
             return Tried([*ended, *silent, *life.judged(truth)])

@@ -113,6 +113,7 @@ key = "file:known.key"
         """`mediaagent run`, under a tracer if there is a spec, while the context lasts."""
         command = self.command("run")
         if spec is not None:
+            spec = {"folders": [str(self.state), str(self.page)], **spec}
             command = [sys.executable, "-m", "tests.proof.tracer", json.dumps(spec), "--", *command]
         with (self.folder / "agent.log").open("ab") as log:
             environment = {**os.environ, **self.environment}

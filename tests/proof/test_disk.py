@@ -24,6 +24,8 @@ CALLS = ("openat", "write", "pwrite64", "fsync", "fdatasync", "rename", "unlink"
 CODES = ("ENOSPC", "EIO", "EDQUOT")
 #: The short form lets every so manieth call fail.
 STRIDE = 131
+#: So often the disk refuses a running agent, which tries again after ten seconds, or a minute.
+FAILURES = 3
 
 
 def test_after_an_error_of_the_disk_at_any_call_all_is_well_again(
@@ -149,19 +151,26 @@ def test_an_agent_that_runs_recovers_by_itself(laid: dict[str, Path], record: Re
     def life(case: tuple[str, str, int]) -> Tried:
         code, call, first = case
         with a_site() as double:
-            life = Life(tmp_path / "-".join(map(str, case)), scene, laid["camera"], double)
-            life.freshen()
-            spec = {"errors": [[call, first, first + 12, code]], "folders": [str(life.state), str(life.page)]}
-            with life.running(spec) as agent:
+            folder = tmp_path / "-".join(map(str, case))
+            life = Life(folder, scene, folder / "watched", double)
+            life.watched.mkdir()
+            go = life.folder / "go"
+            errors = [[call, first, first + FAILURES - 1, code]]
+            with life.running({"errors": errors, "from": str(go)}) as agent:
+                wait_for(lambda: "running" in (life.folder / "agent.log").read_text(), 30)
+                go.touch()
+                life.freshen()
+                scene.lay(life.watched)
                 try:
-                    wait_for(lambda: life.judged(truth) == [], 60)
+                    wait_for(lambda: life.judged(truth) == [], 150)
                 except AssertionError:
                     return Tried([*life.judged(truth), (life.folder / "agent.log").read_text()[-3000:]])
                 assert agent.poll() is None, "it has ended"
-        return Tried(times=13)
+        return Tried(times=FAILURES)
 
-    short = [("ENOSPC", "pwrite64", 60), ("EIO", "fdatasync", 12), ("ENOSPC", "write", 5), ("EDQUOT", "fsync", 14)]
-    every = [(code, call, first) for code in CODES for call in CALLS for first in range(3, 200, 11)]
+    short = [("ENOSPC", "pwrite64", 60), ("EIO", "fdatasync", 4), ("ENOSPC", "write", 2), ("EDQUOT", "fsync", 3)]
+    every = [(code, call, first) for code in CODES for call in CALLS for first in range(1, 200, 11)]
+    record.workers = 4  # they wait, mostly
     record.each("while it runs", every if record.long else short, life)
 
 

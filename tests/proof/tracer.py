@@ -9,6 +9,7 @@ SPEC is JSON::
     {"folders": ["/life/state"],            # whose files count
      "kill": ["fsync", 3],                  # SIGKILL at the third one, which is not carried out any more
      "errors": [["pwrite64", 5, 9, "ENOSPC"]],  # the fifth to the ninth fail; the end 0: all from there on
+     "from": "/life/go",                    # nothing counts before this file is there
      "short": ["write", 2],                 # the second writes only half of what it should
      "record": "/life/trace"}               # every change of the folders, for disk_image.py (pickled)
 
@@ -165,7 +166,7 @@ class Tracer:
         number, arguments = int(info[3]), [int(value) for value in info[4:10]]
         name = _NAMES.get(number, "")
         path = self._concerned(pid, number, name, arguments)
-        if path is None:
+        if path is None or not self._begun():
             return _CONT
         self.counts[name] += 1
         if self._strike(pid, name, path, arguments):
@@ -174,6 +175,11 @@ class Tracer:
             self._threads[pid].entered = (name, self._change(pid, number, name, path, arguments))
             return _SYSCALL
         return _CONT
+
+    def _begun(self) -> bool:
+        if "from" in self.spec and os.path.exists(self.spec["from"]):
+            del self.spec["from"]
+        return "from" not in self.spec
 
     def _leaving(self, pid: int) -> None:
         thread = self._known(pid)

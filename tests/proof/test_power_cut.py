@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(4000)]
 #: Power goes just before these: then most is not flushed.
 CALLS = ("fsync", "fdatasync", "rename", "unlink", "sendto")
 #: The short form lets it go at every so manieth of them.
-STRIDE = 23
+STRIDE = 31
 
 
 def test_after_a_power_cut_nothing_is_lost_and_nothing_posted_twice(

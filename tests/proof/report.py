@@ -57,6 +57,10 @@ noise in it; the disk fails for a while under an agent that nobody starts again.
 The wall's clock is set by ten minutes, by years, to 1970 and forth, while the agent is away and while it runs
 (libfaketime); summer time begins and ends; files are dated 1970. Besides the judge: no date that is neither the
 producer's nor of now, and no storm of requests.""",
+    "watching": """\
+Files come in floods that make inotify and watchdog lose notices: in new folders within new folders, by renaming, in
+folders that are moved in, in a watched folder that is deleted or renamed and made again, while the agent is stopped.
+Each is to be taken once. One try is one file.""",
     "backlog": """\
 The site is down while files pile up, then it is back: all arrive, old and new in turn, without a pause. One try
 is one file.""",
@@ -70,7 +74,7 @@ ELSEWHERE = """## Proven elsewhere
 
 - **Any step, any order.** `tests/journey/test_exactly_once.py` lets hypothesis draw lives of a camera, an agent that is
   killed at any durable step, a site in any mood and a clock that is set.
-- **Watching.** `tests/contract/test_lookouts.py` has each way in which notices of files get lost, for both lookouts;
+- **Watching.** `tests/contract/test_lookouts.py` has each way in which a lookout alone can fail;
   `tests/system/test_corpus.py` stops an agent, writes 50,000 files so that the kernel's queue overflows, and counts.
 """
 

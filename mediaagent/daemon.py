@@ -57,7 +57,8 @@ class Service:
     def run(self) -> bool:
         """Until a signal asks to stop; what is being sent may end if it is quick, what waits is kept.
 
-        Returns whether it is to start anew, with other settings (SIGHUP)."""
+        Returns whether it is to start anew: with other settings (SIGHUP), or since its memory proved to be damaged,
+        which the next start sets aside and makes again."""
         sys.setswitchinterval(_TURN)
         stop = self._asked_to_stop
         signals.hear({signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: self._asked_to_reload})
@@ -80,6 +81,7 @@ class Service:
             bell.ring()
 
     def _asked_to_stop(self) -> None:
+        self._reload = False
         self.stop()
         time.sleep(_LAST_RESORT)
         self._log.warning("stopped in the middle", detail="the next start takes it up from what is written down")
@@ -129,11 +131,17 @@ class Service:
             try:
                 body()
             except (sqlite3.Error, OSError, StateError) as error:
-                self._log.warning("trouble", where=name, detail=str(error))
+                self._troubled(name, error)
                 self._stopping.wait(_AFTER_TROUBLE)
             except Exception:  # a mistake of ours: the other threads go on, and this one comes back
                 self._log.exception("unexpected", where=name)
                 self._stopping.wait(_AFTER_TROUBLE)
+
+    def _troubled(self, where: str, error: Exception) -> None:
+        self._log.warning("trouble", where=where, detail=str(error))
+        if self._agent.state.database.damaged and not self._stopping.is_set():  # to go on would be of no use
+            self._reload = True
+            self.stop()
 
     # --- the threads --------------------------------------------------------------------------------------------------
 
@@ -148,7 +156,7 @@ class Service:
                     self._tell_silence()
                     tidy_at = time.monotonic() + _TIDY_EVERY
             except (sqlite3.Error, OSError, StateError) as error:
-                self._log.warning("trouble", where="watch", detail=str(error))
+                self._troubled("watch", error)
                 wait = _AFTER_TROUBLE
             except Exception:  # a mistake of ours: what it was about is looked at again, and the rest goes on
                 self._log.exception("unexpected", where="watch")

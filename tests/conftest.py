@@ -1,12 +1,17 @@
-"""What holds for every test: slow ones are for MEDIAAGENT_TESTS=all, under which a skipped test is a failure."""
+"""What holds for every test: slow ones are for MEDIAAGENT_TESTS=all, under which a skipped test is a failure.
+
+The proofs (tests/proof) are slow, too; naming them is asking for them.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+_PROOF = Path(__file__).parent / "proof"
 ALL = os.environ.get("MEDIAAGENT_TESTS") == "all"
 
 
@@ -14,7 +19,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leaves slow tests out (not "skips" them) unless they are asked for, by -m or by MEDIAAGENT_TESTS."""
     if ALL or config.option.markexpr or config.option.keyword:
         return
-    slow = [item for item in items if item.get_closest_marker("slow")]
+    named = any(Path(argument.partition("::")[0]).resolve().is_relative_to(_PROOF) for argument in config.args)
+    slow = [
+        item for item in items if item.get_closest_marker("slow") and not (named and item.path.is_relative_to(_PROOF))
+    ]
     if slow:
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]

@@ -49,7 +49,7 @@ def _service(home: Home, as_json: bool) -> int:
             metrics.start(made.settings, log)
             before = agent.state.deliveries.counts()
             again = daemon.Service(agent, log, lambda: home.look()[2]).run()
-            after = agent.state.deliveries.counts()
+            after = before if again else agent.state.deliveries.counts()
         finally:
             agent.close()
     if again:

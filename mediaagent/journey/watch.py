@@ -149,7 +149,7 @@ class Watching:
             )
         except Exception as error:  # a plug-in's turn
             self.log.exception("grouping failed", source=source.name)
-            self.trouble(f"watch.{source.name}", f"the watcher failed to group its files: {error}")
+            self.trouble(f"watch.{source.name}", f"its files could not be gathered into events: {error}")
             self._gather_at[source.name] = self.clock.steady() + _AFTER_FAILURE
             return Counter()
         self.trouble(f"watch.{source.name}", "")

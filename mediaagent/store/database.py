@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,13 +26,17 @@ class Database:
     """A connection that threads share: one writer at a time, each `transaction` durable when it ends.
 
     WAL with synchronous=FULL: a commit is on disk (measured: one fdatasync each, so group small writes).
+    Damage that is met on the way is marked by a file beside it, so that the next one to open it looks closely.
     """
 
-    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+    def __init__(self, path: Path, *, readonly: bool = False, doubtful: bool = False) -> None:
+        """`doubtful`: the last owner was killed, so all of it is read once. Raises Damaged or StateError."""
         self.path = path
+        self.damaged = False  # found out while it was used
         self._lock = threading.RLock()
         try:
             self._connection = self._open(path, readonly)
+            self._check(doubtful)
             self._migrate(readonly)
         except sqlite3.DatabaseError as error:
             raise _translated(path, error) from error
@@ -46,6 +51,18 @@ class Database:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
         return connection
+
+    def _check(self, doubtful: bool) -> None:
+        mark = _mark(self.path)
+        if not doubtful and not mark.exists():
+            return
+        (found,) = self._connection.execute(
+            f"PRAGMA {'integrity_check' if mark.exists() else 'quick_check'}(1)"
+        ).fetchone()
+        if found != "ok":
+            self._connection.close()
+            raise Damaged(f"{self.path}: {' '.join(found.split())}")
+        mark.unlink(missing_ok=True)
 
     def _migrate(self, readonly: bool) -> None:
         (found,) = self._connection.execute("PRAGMA user_version").fetchone()
@@ -77,7 +94,7 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing, on disk at the end. Nested use joins the outer transaction."""
-        with self._lock:
+        with self._lock, self._noticing():
             if self._connection.in_transaction:
                 yield self._connection
                 return
@@ -99,8 +116,19 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
+        with self._lock, self._noticing():
             yield self._connection
+
+    @contextlib.contextmanager
+    def _noticing(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                self.damaged = True
+                with suppress(OSError):
+                    _mark(self.path).touch()
+            raise
 
     def get_meta(self, name: str) -> str | None:
         with self.reading() as connection:
@@ -114,6 +142,10 @@ class Database:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+
+def _mark(path: Path) -> Path:
+    return path.with_name(f"{path.name}.damaged")
 
 
 def _translated(path: Path, error: sqlite3.DatabaseError) -> Exception:

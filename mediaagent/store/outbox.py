@@ -38,6 +38,10 @@ _WHY = {
 }
 
 
+#: Asking once too often costs one question: what came so soon after a rebuild may have lain there before.
+_SURELY = 600.0
+
+
 def _names(parts: Sequence[Part]) -> str:
     return "of " + ", ".join(part.name for part in parts[:3]) + (f" and {len(parts) - 3} more" if parts[3:] else "")
 
@@ -158,9 +162,12 @@ class SqliteOutbox:
     def _address(
         self, connection: sqlite3.Connection, event: int, source: str, sighting: Sighting, targets: Sequence[str]
     ) -> None:
-        """A delivery to each target; in doubt from the start where a lost database may have held an earlier one."""
+        """A delivery to each target; in doubt from the start where a lost database may have held an earlier one.
+
+        A file's own time may lie in the future, so when we saw it counts as well."""
         now = epoch(self._now())
         rebuilt = float(self._database.get_meta("rebuilt_at") or 0)
+        oldest = min([sighting.happened_at, *(part.seen_at for part in sighting.parts)])
         for target in targets:
             connection.execute(
                 "INSERT INTO deliveries (event, target, key, state, due_at, in_doubt)"
@@ -170,7 +177,7 @@ class SqliteOutbox:
                     target,
                     delivery_key(self._agent, source, sighting.key, target),
                     now,
-                    epoch(sighting.happened_at) < rebuilt,
+                    epoch(oldest) < rebuilt + _SURELY,
                 ),
             )
 

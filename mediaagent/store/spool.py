@@ -39,6 +39,8 @@ __all__ = ["DiskSpool", "new_id"]
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 #: Room that stays free on the spool's disk: a tenth of it, but no more than this.
 _RESERVE = 2_000_000_000
+#: Nothing that is watched is older. Where nobody has set the clock yet it counts from 1970.
+_FIRST_FILES = datetime(1980, 1, 2, tzinfo=UTC)
 
 
 def new_id() -> str:
@@ -61,6 +63,7 @@ class DiskSpool:
         self._limit = limit
         for name in ("parts", "events", "tmp"):
             (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        fsync_folder(folder)
         for leftover in (folder / "tmp").iterdir():
             shutil.rmtree(leftover, ignore_errors=True)
         self._weights = Weights()
@@ -243,7 +246,7 @@ def _part(source: str, root: Path, file: SeenFile, claim: Claim, shown: Path, ve
         media_type=verdict.media_type,
         fingerprint=file.fingerprint,
         seen_at=file.first_seen,
-        modified_at=_moment(file.mtime_ns),
+        modified_at=_moment(file.mtime_ns, file.first_seen),
         facts=_tellable(facts),
         identity=_tellable(claim.identity),
     )
@@ -262,12 +265,14 @@ def _tellable(value: Any) -> Any:
     return [_tellable(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _moment(nanoseconds: int) -> datetime:
-    """An mtime as a time; one that no calendar holds becomes the nearest that does."""
-    try:
-        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=nanoseconds // 1000)
-    except OverflowError:
-        return datetime.fromtimestamp(0, UTC)
+def _moment(nanoseconds: int, seen: datetime) -> datetime:
+    """An mtime as a time. One that means nothing (of a machine that did not know the time, of an archive that keeps
+    none, one that no calendar holds) becomes the time of the last change that we saw."""
+    with suppress(OverflowError):
+        moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=nanoseconds // 1000)
+        if moment >= _FIRST_FILES:
+            return moment
+    return seen
 
 
 @functools.cache

@@ -17,6 +17,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -33,7 +34,7 @@ from mediaagent.store.deliveries import SqliteDeliveries
 from mediaagent.store.ledger import SqliteLedger
 from mediaagent.store.outbox import SqliteOutbox
 from mediaagent.store.rebuild import rebuild
-from mediaagent.store.safely import write_durably
+from mediaagent.store.safely import fsync_folder, write_durably
 from mediaagent.store.spool import DiskSpool
 
 __all__ = ["StateFolder", "watched_since"]
@@ -55,7 +56,13 @@ class StateFolder:
         self._now = now
         self._lock = _own(folder)
         try:
-            self._open(spool_limit)
+            try:
+                self._open(spool_limit)
+            except sqlite3.DatabaseError:
+                if not self.database.damaged:
+                    raise
+                self.database.close()
+                self._open(spool_limit)  # which looks closely now, and sets it aside
         except OSError as error:
             raise StateError(f"{folder} can't be used: {error.strerror}") from error
 
@@ -65,13 +72,15 @@ class StateFolder:
         kept = any((self.folder / "spool" / "parts").glob("*"))
         self.lost = "" if path.exists() or (fresh and not kept) else f"{path} was gone"
         try:
-            self.database = Database(path)
+            # Whoever ends well leaves no write-ahead log behind.
+            self.database = Database(path, doubtful=path.with_name("outbox.db-wal").exists())
         except Damaged as damaged:
             self.lost = f"{_set_aside(path)} was damaged ({damaged})"
             self.database = Database(path)
         if not self.lost and not fresh and self.database.get_meta("complete") is None:
             self.lost = f"{path} was being made again"  # and the agent was killed at that
         self.spool = DiskSpool(self.folder / "spool", spool_limit)
+        fsync_folder(self.folder)  # a copy is no safer than the names of the folders that lead to it
         spool = self.spool.folder_path
         self.ledger = SqliteLedger(self.database, spool, self._now)
         self.outbox = SqliteOutbox(self.database, spool, self.note.id, self._now)
@@ -98,6 +107,7 @@ class StateFolder:
 
     def _save(self, note: _AgentNote) -> _AgentNote:
         write_durably(self.folder / "agent.json", msgspec.json.encode(note))
+        fsync_folder(self.folder)
         return note
 
     # --- ports: Baselines ---------------------------------------------------------------------------------------------
@@ -175,6 +185,8 @@ def _own(folder: Path) -> int:
     """The lock, held until the process ends, however it ends."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(OSError):  # a folder of its owner's, which this user need not be able to read
+            fsync_folder(folder.parent)
         lock = os.open(folder / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         todo = "name a folder that this user may write, with state in [agent]"
@@ -214,4 +226,5 @@ def _set_aside(path: Path) -> Path:
     for suffix in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    path.with_name(f"{path.name}.damaged").unlink(missing_ok=True)
     return aside

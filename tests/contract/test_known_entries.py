@@ -252,6 +252,19 @@ def test_a_file_of_which_the_site_keeps_a_part_is_a_dead_letter(
     assert double.posts == []
 
 
+def test_a_captive_portal_that_answers_for_a_file_delays_and_does_not_reject(
+    double: KnownDouble, known: Known, tmp_path: Path
+) -> None:
+    post, key, progress = report(tmp_path, "a.gz"), new_key(), Notes()
+    double.faults.append(Instead(method="HEAD", path="/file", reply=captive_portal()))
+    with pytest.raises(Deferred, match="a web page") as deferred:
+        known.upload(post, key, progress)
+    assert deferred.value.target_down
+    known.upload(post, key, progress)
+    assert len(double.posts) == 1
+    assert len(double.sent("POST", "/micropub")) == 1, "the file is not sent again"
+
+
 def test_of_two_posts_with_one_key_the_fuller_one_stays(double: KnownDouble, known: Known, tmp_path: Path) -> None:
     key = new_key()
     known.upload(report(tmp_path, "a.gz"), key, Notes())

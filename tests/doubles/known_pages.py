@@ -246,4 +246,4 @@ def _picture(file: Upload) -> StoredFile:
     if "." not in name:
         name += {"image/jpeg": ".jpg", "image/png": ".png", "image/gif": ".gif", "image/webp": ".webp"}.get(kind, "")
     shown_as = file.media_type if kind in ("image/bmp", "image/tiff") else kind
-    return StoredFile(name, shown_as, pictures.stored(file.content, kind), width, height)
+    return StoredFile(name, shown_as, pictures.stored(file.content, kind), width, height, sent=file.content)

@@ -36,6 +36,10 @@ class StoredFile:
     width: int = 0
     height: int = 0
     id: str = field(default_factory=lambda: secrets.token_hex(16))
+    sent: bytes = b""  # as it arrived; the site re-encodes JPEGs
+
+    def __post_init__(self) -> None:
+        self.sent = self.sent or self.content
 
 
 @dataclass

@@ -164,6 +164,31 @@ def test_a_file_of_the_far_future_is_a_file_like_any_other(house: House) -> None
     assert posted(house) == [{"a-1.txt"}]
 
 
+@pytest.mark.parametrize("mtime", [4_000_000_000, 100], ids=["of the far future", "of 1970"])
+def test_a_file_with_a_senseless_time_is_not_posted_again_by_who_lost_all_memory(house: House, mtime: int) -> None:
+    frame = house.root / "v1-1.txt"
+    frame.write_text("one")
+    os.utime(frame, (mtime, mtime))
+    house.settle()
+    house.housekeeping.release(timedelta(0))
+    house.close()
+    for path in (house.folder / "state").glob("outbox.db*"):
+        path.unlink()
+    house.open()
+    house.settle()
+    assert [media for _, media in house.site.posts] == [{"v1-1.txt": "one"}]
+
+
+def test_a_file_of_a_machine_that_did_not_know_the_time_is_dated_by_when_it_was_seen(house: House) -> None:
+    frame = house.root / "v1-1.txt"
+    frame.write_text("one")
+    os.utime(frame, (3 * 86400, 3 * 86400))
+    seen = house.clock.now()
+    house.settle()
+    (post,) = house.site.said.values()
+    assert abs(post.happened_at - seen) < timedelta(days=1)
+
+
 def test_a_rebuild_that_was_killed_is_done_again(house: House, tmp_path: Path) -> None:
     house.site.mood = "loses the reply"
     frame(house, "a-1.txt")

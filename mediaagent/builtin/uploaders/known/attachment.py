@@ -184,5 +184,8 @@ def _kept(client: Client, url: str) -> int | None:
         return _UNTOLD
     if answer.status != 200:
         raise Deferred(f"{client.site}: the site answered {answer.status} when asked for {url}", target_down=True)
+    if bare(answer.headers.get("content-type", "")) == "text/html":  # nothing of ours is sent as that
+        page = "the answer is a web page: a login page or another server is in between"
+        raise Deferred(f"{client.site}: asked for {url}, {page}", target_down=True)
     length = answer.headers.get("content-length", "")
     return int(length) if length.isdecimal() else _UNTOLD

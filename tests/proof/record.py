@@ -1,0 +1,115 @@
+"""What was tried and what was found, as JSON lines; what the long form has done once it does not do again.
+
+::
+
+    .proof/results.jsonl       a line for each proof of each run: date, form, how often, what was found
+    .proof/long/NAME.jsonl     a line for each try of the long form, until it is whole
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from tests.system.agent import ROOT
+
+__all__ = ["FOLDER", "Record", "Tried"]
+
+FOLDER = Path(os.environ.get("MEDIAAGENT_PROOF", ROOT / ".proof"))
+_Case = TypeVar("_Case")
+
+
+@dataclass
+class Tried:
+    """How one try ended."""
+
+    found: list[str] = field(default_factory=list)  # what is wrong; nothing, as a rule
+    fired: bool = True  # whether the fault came at all
+    times: int = 1  # faults in this one try
+    note: str = ""  # a figure for the page
+
+
+@dataclass
+class Record:
+    """One run of one proof."""
+
+    proof: str
+    long: bool
+    ends_at: float  # monotonic time at which the slice of the long form is over
+    workers: int = 1
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def each(self, what: str, cases: Iterable[_Case], body: Callable[[_Case], Tried]) -> None:
+        """Tries every case that was not tried yet. Fails with all that was found; the long form may end before."""
+        began, tried = time.monotonic(), self._done(what)
+        with ThreadPoolExecutor(self.workers) as pool:
+            for case, outcome in pool.map(lambda case: self._try(what, case, body), self._left(what, cases, tried)):
+                tried[str(case)] = outcome
+        late = time.monotonic() > self.ends_at
+        if late:
+            pytest.skip(f"the slice is over after {len(tried)} tries; run it again to go on")
+        self._conclude(what, tried, time.monotonic() - began)
+
+    def _left(self, what: str, cases: Iterable[_Case], tried: dict[str, Tried]) -> Iterator[_Case]:
+        for case in cases:
+            if time.monotonic() > self.ends_at:
+                return
+            if str(case) not in tried:
+                yield case
+
+    def _try(self, what: str, case: _Case, body: Callable[[_Case], Tried]) -> tuple[_Case, Tried]:
+        try:
+            outcome = body(case)
+        except Exception as error:  # a proof that breaks has proven nothing
+            outcome = Tried([f"{type(error).__name__}: {error}"])
+        if self.long:
+            line = {"case": str(case), **vars(outcome)}
+            self._append(self._state(what), line)
+        return case, outcome
+
+    def _conclude(self, what: str, tried: dict[str, Tried], seconds: float) -> None:
+        found = [f"{case}: {wrong}" for case, outcome in tried.items() for wrong in outcome.found]
+        self._append(
+            FOLDER / "results.jsonl",
+            {
+                "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+                "form": "long" if self.long else "short",
+                "proof": self.proof,
+                "what": what,
+                "tried": sum(outcome.times for outcome in tried.values()),
+                "fired": sum(outcome.times for outcome in tried.values() if outcome.fired),
+                "found": found,
+                "notes": sorted({outcome.note for outcome in tried.values() if outcome.note}),
+                "seconds": round(seconds),
+            },
+        )
+        assert not found, "\n".join(found)
+
+    # --- the files ----------------------------------------------------------------------------------------------------
+
+    def _state(self, what: str) -> Path:
+        return FOLDER / "long" / f"{re.sub(r'[^a-z0-9]+', '-', f'{self.proof} {what}'.lower())}.jsonl"
+
+    def _done(self, what: str) -> dict[str, Tried]:
+        path = self._state(what)
+        if not self.long or not path.exists():
+            return {}
+        lines = map(json.loads, path.read_text().splitlines())
+        return {line.pop("case"): Tried(**line) for line in lines}
+
+    def _append(self, path: Path, line: object) -> None:
+        with self._lock:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a") as lines:
+                lines.write(json.dumps(line) + "\n")

@@ -1,0 +1,119 @@
+"""Writes docs/proof.md from what the proofs have recorded: `python -m tests.proof.report`."""
+
+from __future__ import annotations
+
+import json
+import platform
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tests.proof.record import FOLDER
+from tests.system.agent import ROOT
+
+__all__ = ["page"]
+
+HEAD = """# The promises, proven
+
+This page is made by `python -m tests.proof.report` from what the proofs wrote down. Anybody can have it made anew:
+
+```
+pytest tests/proof          # the short form, as in CI: about ten minutes on two cores
+pytest tests/proof --long   # the whole; stops after an hour (`--slice SECONDS`), and goes on when it is called again
+python -m tests.proof.report
+```
+
+Real agents in real processes are disturbed, then left in peace, and judged by one judge (`tests/proof/judge.py`):
+
+- **conservation**: every finished file is in exactly one post at each target, or is listed with the reason why not;
+- **integrity**: its bytes are the producer's, or what the stated enricher makes of them;
+- **no stranger**: there is no post without its files;
+- **liveness**: after the faults a fresh file is posted.
+
+The far side is a page on disk and a double of a Known site (`tests/doubles`), which keeps the bytes as they arrived.
+"""
+
+PROOFS = {
+    "kill sweep": """\
+The agent is killed at its N-th call of openat, write, pwrite64, fsync, fdatasync, rename, unlink, connect,
+sendto and recvfrom, then started again. Only calls that concern state, page and connections count, over all of
+its threads; the short form kills at every seventh of them, the long one at each. The scenes are a camera's
+visit of three pictures, a voicemail, and a test run with a core dump.""",
+    "power cut": """\
+The same, and what was not flushed before the kill is taken away: nothing but what was flushed (`flushed`), all
+names but only flushed contents (`names`), or a choice by chance. This is a model of what POSIX allows a file
+system to lose, made from every change that the agent made (`tests/proof/disk_image.py`); it says nothing of
+disks that lie about flushing.""",
+    "lost replies": """\
+A proxy between agent and site breaks one exchange, or any sequence of them: cut at a part of the request or the
+answer, reset, closed, stalled, half-open, dripping, redirected, answered by somebody else (413, 429, 503, HTML,
+a captive portal), made but answered with 502, carried out long after the client left. One try is one fault.""",
+    "disk": """\
+Calls on state and page fail with ENOSPC, EIO or EDQUOT, once or from there on, or write only half; a real disk
+(tmpfs) is full and has room again, or is read-only; the database is deleted, cut, overwritten, or has a page of
+noise in it; the disk fails for a while under an agent that nobody starts again.""",
+    "time": """\
+The wall's clock is set by ten minutes, by years, to 1970 and forth, while the agent is away and while it runs
+(libfaketime); summer time begins and ends; files are dated 1970. Besides the judge: no date that is neither the
+producer's nor of now, and no storm of requests.""",
+    "watching": """\
+Files come in floods that make inotify and watchdog lose notices: in new folders within new folders, by renaming, in
+folders that are moved in, in a watched folder that is deleted or renamed and made again, while the agent is stopped.
+Each is to be taken once. One try is one file.""",
+    "backlog": """\
+The site is down while files pile up, then it is back: all arrive, old and new in turn, without a pause. One try
+is one file.""",
+    "soak": """\
+A camera, a telephone system, a test runner and a folder work at once, the network fails at random; in the first
+half of the time the agent is killed again and again, in the second its memory and descriptors have to stay
+flat. One try is one fault.""",
+}
+
+ELSEWHERE = """## Proven elsewhere
+
+- **Any step, any order.** `tests/journey/test_exactly_once.py` lets hypothesis draw lives of a camera, an agent that is
+  killed at any durable step, a site in any mood and a clock that is set.
+- **Watching.** `tests/contract/test_lookouts.py` has each way in which a lookout alone can fail;
+  `tests/system/test_corpus.py` stops an agent, writes 50,000 files so that the kernel's queue overflows, and counts.
+"""
+
+
+def page(results: Iterable[dict[str, Any]], faults: Iterable[dict[str, str]]) -> str:
+    """The whole page. Of each proof and form the newest run counts."""
+    newest = {(line["proof"], line["what"], line["form"]): line for line in results}
+    parts = [HEAD, *(_section(name, text, newest.values()) for name, text in PROOFS.items())]
+    found = [f"| {fault['proof']} | {fault['what']} | `{fault['test']}` |" for fault in faults]
+    mended = ["## What was found", "", "Each fault is mended at its cause, with a test of its own.", ""]
+    mended += ["| proof | what | test |", "|---|---|---|", *found, ""]
+    return "\n".join([*parts, "\n".join(mended), ELSEWHERE, _machine()])
+
+
+def _section(name: str, text: str, results: Iterable[dict[str, Any]]) -> str:
+    lines = [line for line in results if line["proof"] == name]
+    title = name[0].upper() + name[1:]
+    if not lines:
+        return f"## {title}\n\n{text}\n\nNot tried yet.\n"
+    rows = [
+        f"| {line['what']} | {line['tried']} | {line['fired']} | {len(line['found']) or 'nothing'} | {line['form']} | "
+        f"{line['date']} | {line['seconds']} s |"
+        for line in sorted(lines, key=lambda line: (line["what"], line["form"]))
+    ]
+    notes = [f"- {line['form']} form: {note}" for line in lines for note in line["notes"]]
+    wrong = [f"- {line['what']}: {each.splitlines()[0]}" for line in lines for each in line["found"]]
+    head = ["| what | tried | faults that came | found | form | when (UTC) | took |", "|---|---|---|---|---|---|---|"]
+    return "\n".join([f"## {title}", "", text, "", *head, *rows, "", *notes, *wrong, ""])
+
+
+def _machine() -> str:
+    return f"Made on {platform.system()} {platform.release().split('-')[0]}, Python {platform.python_version()}.\n"
+
+
+def main() -> None:
+    results = map(json.loads, (FOLDER / "results.jsonl").read_text().splitlines())
+    faults = tomllib.loads(Path(__file__).with_name("mended.toml").read_text())["fault"]
+    (ROOT / "docs" / "proof.md").write_text(page(results, faults))
+
+
+if __name__ == "__main__":
+    main()

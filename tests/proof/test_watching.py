@@ -1,0 +1,135 @@
+"""However files come, and whatever the system does not tell: each is taken once, by either lookout.
+
+tests/contract/test_lookouts.py has every way in which a lookout alone can fail; here whole agents are flooded.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.proof.record import Record, Tried
+from tests.system.agent import AgentProcess, wait_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(4000)]
+
+LOOKOUTS = ("inotify", "observer")
+
+
+def _write(path: Path) -> None:
+    path.write_text(f"{path.name}\n")
+
+
+def nested(root: Path, count: int, send: Callable[[int], None]) -> None:
+    """New folders within new folders, filled at once."""
+    for number in range(count):
+        folder = root / f"a{number // 100}" / f"b{number // 10 % 10}" / "c"
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / f"{number}.txt")
+
+
+def renamed(root: Path, count: int, send: Callable[[int], None]) -> None:
+    """Written under a temporary name, then renamed, in one folder."""
+    for number in range(count):
+        temporary = root / f".{number}.tmp"
+        temporary.write_text(f"{number}.txt\n")
+        temporary.rename(root / f"{number}.txt")
+
+
+def moved_in(root: Path, count: int, send: Callable[[int], None]) -> None:
+    """Folders with files in them, moved in as they are."""
+    outside = root.with_name("outside")
+    for start in range(0, count, 50):
+        (outside / f"{start}").mkdir(parents=True)
+        for number in range(start, min(start + 50, count)):
+            _write(outside / f"{start}" / f"{number}.txt")
+        (outside / f"{start}").rename(root / f"{start}")
+
+
+def root_made_again(root: Path, count: int, send: Callable[[int], None]) -> None:
+    """The watched folder is deleted and made again, then filled."""
+    shutil.rmtree(root)
+    time.sleep(0.5)
+    root.mkdir()
+    for number in range(count):
+        _write(root / f"{number}.txt")
+
+
+def root_renamed(root: Path, count: int, send: Callable[[int], None]) -> None:
+    """The watched folder is renamed, and another one takes its place."""
+    root.rename(root.with_name("away"))
+    root.mkdir()
+    for number in range(count):
+        _write(root / f"{number}.txt")
+
+
+def stopped(root: Path, count: int, send: Callable[[int], None]) -> None:
+    """The agent stands still meanwhile, so that the kernel's queue runs over."""
+    send(signal.SIGSTOP)
+    nested(root, count, send)
+    send(signal.SIGCONT)
+
+
+FLOODS = {
+    flood.__name__.replace("_", " "): flood
+    for flood in (nested, renamed, moved_in, root_made_again, root_renamed, stopped)
+}
+
+
+@pytest.mark.parametrize("lookout", LOOKOUTS)
+def test_no_file_is_lost_or_taken_twice(lookout: str, record: Record, tmp_path: Path) -> None:
+    count = 30_000 if record.long else 1_000
+
+    def life(flood: str) -> Tried:
+        folder = tmp_path / flood
+        (folder / "watched").mkdir(parents=True)
+        agent = agent_for(folder, lookout)
+        agent.start()
+        try:
+            agent.wait_until_running()
+            FLOODS[flood](folder / "watched", count, agent.send)
+            found = _taken(agent, count)
+            assert agent.stop() == 0
+        finally:
+            agent.stop()
+        return Tried(found, times=count)
+
+    record.workers = 1 if record.long else 3  # they wait, mostly
+    record.each(lookout, FLOODS, life)
+
+
+def agent_for(folder: Path, lookout: str) -> AgentProcess:
+    agent = AgentProcess(folder)
+    agent.configure(f"""
+        [agent]
+        state = "state"
+        lookout = "{lookout}"
+        rescan = "2s"
+        [watch.flood]
+        type = "folder"
+        path = "watched"
+        quiet = "200ms"
+        to = []
+    """)
+    return agent
+
+
+def _taken(agent: AgentProcess, count: int) -> list[str]:
+    def all_taken() -> bool:
+        time.sleep(0.3)
+        return agent.ask("SELECT count(*) FROM parts WHERE event IS NOT NULL")[0][0] >= count
+
+    with suppress(AssertionError):  # what is missing is told below
+        wait_for(all_taken, 30 + count / 50)
+    time.sleep(3)  # one more walk
+    parts, names = agent.ask("SELECT count(*), count(DISTINCT name) FROM parts")[0]
+    events, keys = agent.ask("SELECT count(*), count(DISTINCT key) FROM events")[0]
+    if (parts, names, events, keys) == (count,) * 4:
+        return []
+    return [f"of {count} files {names} are known, in {parts} copies; {events} events of {keys} keys"]

@@ -122,6 +122,7 @@ class Watching:
                 self.clock,
                 self.log,
                 interrupted_at=newest,
+                hopeful=securing.hopeful,
                 unfinished=securing.unfinished,
                 walked_at=None if self.hints else self._walked_at,
             )

@@ -170,4 +170,8 @@ class Unreadable(Unsecured):
 
 
 class SpoolFull(Unsecured):
-    """No room by `spool_limit`, or on the disk."""
+    """No room on the disk, or `by_limit`: by `spool_limit`, so that only what is let go makes some."""
+
+    def __init__(self, reason: str, *, by_limit: bool = False) -> None:
+        super().__init__(reason)
+        self.by_limit = by_limit

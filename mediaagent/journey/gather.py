@@ -26,13 +26,15 @@ def gather(
     log: Log,
     *,
     interrupted_at: str = "",
+    hopeful: bool = False,
     unfinished: Collection[str] = (),
     walked_at: datetime | None = None,
 ) -> tuple[Counter[str], datetime | None]:
     """One pass over the parts of no event yet: what was done, and when to ask again (None: nothing is growing).
 
     A pass costs what is open or was lately closed, never what the folder holds. `interrupted_at`: the part after
-    which securing had to pause. Its sighting probably lacks some files, so it stays open while others can go first.
+    which securing had to pause. Its sighting probably lacks some files, so it stays open while others can go first,
+    or as long as there may be room again by itself (`hopeful`).
     `unfinished`: words of files that are still being written (`Claim.together`); what they belong to stays open.
     `walked_at`: where there are no hints, when the last walk began; what was to be whole later than that has to wait
     for the next one, which may find more.
@@ -45,7 +47,9 @@ def gather(
     whole = []
     for sighting in sightings:
         until = sighting.growing_until
-        if len(sightings) > 1 and any(part.id == interrupted_at for part in (*sighting.parts, *sighting.spare)):
+        if (hopeful or len(sightings) > 1) and any(
+            part.id == interrupted_at for part in (*sighting.parts, *sighting.spare)
+        ):
             until = now + _PAUSE
         if sighting.together and sighting.together in unfinished:
             until = max(until or now, now + _SOON)

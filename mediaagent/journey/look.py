@@ -118,7 +118,7 @@ class Looking:
         except Refused as refusal:
             return note_of(waiting, "refused", str(refusal))
         except SpoolFull as full:
-            self.room.pause(str(full))
+            self.room.pause(str(full), by_limit=full.by_limit)
             self.room.wait(waiting, self.room.full, PAUSE)
             return None
         except Unreadable as error:

@@ -114,6 +114,11 @@ class Securing:
         return self._room.full
 
     @property
+    def hopeful(self) -> bool:
+        """Securing is paused, but probably not for long."""
+        return self._room.hopeful
+
+    @property
     def newest(self) -> str:
         """The id of the part that was secured last."""
         return self._keeping.newest

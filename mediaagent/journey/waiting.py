@@ -16,6 +16,8 @@ __all__ = ["PAUSE", "Harvest", "WaitingFile", "WaitingRoom", "note_of"]
 PAUSE = 10.0
 #: So long after it should have been taken a file holds up what it belongs to.
 _SLACK = timedelta(seconds=3)
+#: So long a disk that is full, or fails, keeps open what it cut short.
+_HOPE = 600.0
 #: Looks in one go.
 _LOOKS = 512
 
@@ -43,6 +45,7 @@ class WaitingRoom:
     files: dict[Path, WaitingFile] = field(default_factory=dict)
     full: str = ""  # why securing is paused; "" when it is not
     _open_at: float = 0.0  # steady time before which a full spool is not asked again
+    _hopeful_until: float = 0.0  # steady time until which a full disk may well have room again by itself
 
     def enter(self, file: SeenFile, claim: Claim, age: timedelta) -> WaitingFile:
         """A file begins to wait; it has not changed for `age`."""
@@ -88,7 +91,14 @@ class WaitingRoom:
         """One try finds out whether there is room; until then the others need not ask."""
         return bool(self.full) and self.clock.steady() < self._open_at
 
-    def pause(self, why: str) -> None:
+    @property
+    def hopeful(self) -> bool:
+        """It is paused by a disk that was full, or failed, not long ago; what it lacks may come yet."""
+        return bool(self.full) and self.clock.steady() < self._hopeful_until
+
+    def pause(self, why: str, *, by_limit: bool = False) -> None:
+        if not self.full:
+            self._hopeful_until = 0.0 if by_limit else self.clock.steady() + _HOPE
         self.full = why
         self._open_at = self.clock.steady() + PAUSE
 

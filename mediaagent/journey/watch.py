@@ -115,7 +115,7 @@ class Watching:
                 self._gather_soon(name)
             if self._gather_due(name) and not self._more_due(securing):
                 newest = securing.newest if securing.full else ""
-                done += self._gather(securing.source, newest, securing.unfinished)
+                done += self._gather(securing.source, newest, securing.unfinished, hopeful=securing.hopeful)
         return done, self._until_next()
 
     def _take_in(self, intake: Intake) -> Counter[str]:
@@ -135,7 +135,9 @@ class Watching:
         look = securing.next_look()
         return look is not None and look <= self.clock.steady() and not securing.full
 
-    def _gather(self, source: Source, newest: str = "", unfinished: Collection[str] = ()) -> Counter[str]:
+    def _gather(
+        self, source: Source, newest: str = "", unfinished: Collection[str] = (), *, hopeful: bool = False
+    ) -> Counter[str]:
         begun = self.clock.steady()
         try:
             done, again = gather(
@@ -144,6 +146,7 @@ class Watching:
                 self.clock,
                 self.log,
                 interrupted_at=newest,
+                hopeful=hopeful,
                 unfinished=unfinished,
                 walked_at=None if self.hints else self._walked_at,
             )

@@ -141,7 +141,7 @@ class DiskSpool:
     def _make_room(self, size: int) -> None:
         used = self.used
         if used + size > self._limit and used:
-            raise SpoolFull(f"the spool holds {used} bytes, and spool_limit is {self._limit}")
+            raise SpoolFull(f"the spool holds {used} bytes, and spool_limit is {self._limit}", by_limit=True)
         disk = os.statvfs(self.folder_path)
         reserve = min(disk.f_blocks * disk.f_frsize // 10, _RESERVE)
         if disk.f_bavail * disk.f_frsize - size < reserve:

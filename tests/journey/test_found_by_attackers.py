@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from mediaagent.errors import Discarded, Rejected
+from mediaagent.errors import Discarded, Rejected, SpoolFull
 from mediaagent.model import Event, Post, Unknown
 from mediaagent.store.database import Database
+from mediaagent.store.spool import DiskSpool
 from tests.journey.house import Bench, House
 
 
@@ -268,3 +269,25 @@ def test_a_state_disk_that_goes_away_for_a_while_loses_no_file_of_the_batch(hous
     assert house.state.spool.used == sum(
         path.stat().st_size for path in house.state.spool.folder_path.rglob("*") if path.is_file()
     )
+
+
+def test_a_disk_that_is_full_for_a_moment_cuts_no_visit_short(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was posted without its last frame, and its copies were let go at once to make room."""
+    room = [True, True, False]  # for two frames, and then there is none for a while
+    make_room = DiskSpool._make_room
+
+    def full_now_and_then(spool: DiskSpool, size: int) -> None:
+        if room and not room.pop(0):
+            raise SpoolFull("the disk takes nothing more")
+        make_room(spool, size)
+
+    monkeypatch.setattr(DiskSpool, "_make_room", full_now_and_then)
+    for number in range(3):
+        (house.root / f"v1-{number}.txt").write_text(f"{number}")
+    for _ in range(20):
+        house.clock.advance(1.5)
+        house.work()
+        if house.securing.full:
+            house.housekeeping.release(timedelta(0))
+    house.settle()
+    assert [sorted(media) for _, media in house.site.posts] == [["v1-0.txt", "v1-1.txt", "v1-2.txt"]]

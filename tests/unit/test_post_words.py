@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,5 +106,5 @@ def test_mistakes_are_told(options: dict[str, Any], told: str) -> None:
     _, mistakes = said(**{"message": "x", **options})
     assert len(mistakes) == 1
     assert told in mistakes[0]
-    with pytest.raises(click.UsageError):
+    with pytest.raises(words.Mistaken):
         words.refuse(mistakes)

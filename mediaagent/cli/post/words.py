@@ -11,14 +11,13 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
-
-import click
+from typing import Any, TextIO
 
 from mediaagent.handover import ACCESS, Handed
 
-__all__ = ["handed", "near", "refuse", "seconds"]
+__all__ = ["Mistaken", "handed", "near", "refuse", "seconds"]
 
 _ONCE, _ONE_TIME = "once:", "post:"
 _LONGEST_TOKEN = 200
@@ -26,10 +25,14 @@ _LONGEST_TOKEN = 200
 _TEXTS = ("status", "entry")
 
 
+class Mistaken(Exception):
+    """The command line says what can't be done; the message has all of it."""
+
+
 def refuse(mistakes: Sequence[str]) -> None:
-    """Raises UsageError when there are any."""
+    """Raises Mistaken when there are any."""
     if mistakes:
-        raise click.UsageError("\n".join(mistakes))
+        raise Mistaken("\n".join(mistakes))
 
 
 def handed(
@@ -115,11 +118,17 @@ def _read(file: str | None, mistakes: list[str]) -> str:
     if file is None and sys.stdin.isatty():
         sys.stderr.write("Write the text, then Ctrl-D:\n")
     try:
-        data = sys.stdin.buffer.read() if file in (None, "-") else Path(file).read_bytes()
+        data = _all_of(sys.stdin) if file in (None, "-") else Path(file).read_bytes()
     except OSError as error:
         mistakes.append(f"--file {file}: {error.strerror}")
         return ""
     return data.decode("utf-8-sig", "replace")
+
+
+@cache
+def _all_of(stream: TextIO) -> bytes:
+    """Standard input can be read once; a command line that is looked at again finds here what it was."""
+    return stream.buffer.read()
 
 
 def _titled(kind: str, title: str | None, text: str) -> tuple[str, str]:

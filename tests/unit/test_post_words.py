@@ -27,6 +27,8 @@ SAID: dict[str, Any] = {
     "to": (),
     "once": None,
     "state_key": "",
+    "state": "",
+    "state_within": None,
 }
 
 
@@ -84,6 +86,20 @@ def test_times_have_a_zone(when: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "seconds"),
+    [
+        ({}, 86_400),
+        ({"state": "OK"}, 3600),
+        ({"state_within": "2h"}, 7200),
+        ({"state": "OK", "state_within": "2h"}, 7200),
+    ],
+)
+def test_how_long_a_story_stays_open(options: dict[str, str], seconds: float) -> None:
+    post, mistakes = said(message="x", state_key="web", **options)
+    assert (post.state_within, mistakes) == (seconds, [])
+
+
+@pytest.mark.parametrize(
     ("options", "told"),
     [
         ({"created": "yesterday"}, "--created yesterday: this is no time"),
@@ -99,6 +115,9 @@ def test_times_have_a_zone(when: str) -> None:
         ({"files": (Path("/"),)}, "/: this is a folder"),
         ({"files": (Path("/dev/null"),)}, "/dev/null: this is no file"),
         ({"files": (Path("a\0b"),)}, "null"),
+        ({"state": "OK"}, "--state goes with --state-key"),
+        ({"state_within": "1h"}, "--state-within goes with --state-key"),
+        ({"state_key": "web", "state_within": "soon"}, "--state-within: "),
     ],
     ids=lambda value: str(value)[:40],
 )

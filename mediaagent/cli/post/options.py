@@ -58,9 +58,24 @@ OPTIONS = (
     Option(
         "state_key",
         ("--state-key",),
-        "What it tells the state of; a later word on that, within a day, changes the post.",
+        "What it tells the state of: a later word on that changes the post.",
         "KEY",
         default="",
+    ),
+    Option(
+        "state",
+        ("--state",),
+        "With --state-key: the state. While it is none of ok, up, recovered, resolved, passed, the next word changes "
+        "the post, whenever it comes.",
+        "STATE",
+        default="",
+    ),
+    Option(
+        "state_within",
+        ("--state-within",),
+        "With --state-key: what comes later than this after the last word, or after a state that was over, begins a "
+        "new post. [default: 1h with --state, else 1d]",
+        "DURATION",
     ),
     Option(
         "wait",

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mediaagent import memory
+from mediaagent import logs, memory
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
 from mediaagent.cli.post import charge, words
@@ -185,7 +185,8 @@ class _Errand:
 
         if not _may(self._settings, os.W_OK):
             return Seen(why="no agent is running, and this user can't be it", over=True)
-        agent = app.make_agent(self._settings, self._home.log("critical"), watch={})
+        log = self._home.log() if self._home.log_level else logs.SILENT
+        agent = app.make_agent(self._settings, log, watch={})
         try:
             wanted = self._handed.to
             agent.lanes = [lane for lane in agent.lanes if not wanted or lane.target.name in wanted]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mediaagent.errors import Deferred, Discarded, Incomplete, Rejected, Stopping
+from mediaagent.handover import SOURCE
 from mediaagent.model import Event, Facts, Post, PostPart
 from mediaagent.rules.secrets.known import Known
 from mediaagent.workbench import wire
@@ -92,11 +93,12 @@ class ProcessWorkbench:
     ) -> tuple[Post, tuple[str, ...]]:
         """The post that is sent, and notes for `why`. Raises Discarded, or Deferred when another try may do better."""
         notes: list[str] = []
-        post = self._proven(post, notes)
+        decode = event.source != SOURCE  # who hands a file over says that it is finished; what is watched, proves it
+        post = self._proven(post, notes, decode)
         for step, options in steps:
             post = self._enriched(post, event, step, options, folder, notes)
         gate = Gate(self._of_text, Known(self._secrets()), folder)
-        post = gate.passed(self._cleaned(post, folder, notes), event)
+        post = gate.passed(self._cleaned(post, folder, notes, decode), event)
         return post, (*notes, *gate.notes)
 
     def shrink(self, post: Post, limit: int, folder: Path) -> Post:
@@ -147,7 +149,7 @@ class ProcessWorkbench:
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
-    def _proven(self, post: Post, notes: list[str]) -> Post:
+    def _proven(self, post: Post, notes: list[str], decode: bool) -> Post:
         parts, reasons = [], []
         for part in map(as_seen, post.parts):
             if not is_picture(part):
@@ -156,7 +158,7 @@ class ProcessWorkbench:
             if why := unfit(part):
                 reasons.append(f"{part.name} left out: {why}")
                 continue
-            answer = self._of_picture(wire.Prove(part.file))
+            answer = self._of_picture(wire.Prove(part.file, decode))
             if isinstance(answer, wire.Told):
                 parts.append(replace(part, size=size_of(part), facts={**part.facts, **answer.facts}))
             else:
@@ -180,7 +182,7 @@ class ProcessWorkbench:
         notes += told_of(step, post, better)
         return better
 
-    def _cleaned(self, post: Post, folder: Path, notes: list[str]) -> Post:
+    def _cleaned(self, post: Post, folder: Path, notes: list[str], decode: bool) -> Post:
         parts, reasons = [], []
         for number, part in enumerate(map(as_seen, post.parts), 1):
             if not is_picture(part):
@@ -189,7 +191,7 @@ class ProcessWorkbench:
             if why := unfit(part):
                 reasons.append(f"{part.name} left out: {why}")
                 continue
-            answer = self._of_picture(wire.Clean(part, folder / f"sent-{number:03}"))
+            answer = self._of_picture(wire.Clean(part, folder / f"sent-{number:03}", decode))
             if isinstance(answer, wire.Cleaned):
                 parts.append(ours(answer.part, part, folder))
             else:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,22 +15,18 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mediaagent.workbench.containers import chunks_of_png, dimensions, kind_of, segments_of_jpeg
+from mediaagent.workbench.containers import MOST_PIXELS, BadPicture, dimensions, kind_of, segments_of_jpeg
 from mediaagent.workbench.exif import exif_of, told
 from mediaagent.workbench.metadata import colour_profile, with_colour_profile, without_metadata
+from mediaagent.workbench.whole import prove_checksums as _prove_checksums
 
 __all__ = ["MOST_PIXELS", "BadPicture", "clean", "prove", "smaller"]
 
-MOST_PIXELS = 100_000_000
 _QUALITY = 92
 
 cv2.setNumThreads(1)  # pictures come one after the other, and the machine has other work
 
 Pixels = np.ndarray[Any, np.dtype[Any]]
-
-
-class BadPicture(Exception):
-    """This picture can't be used; the message says why."""
 
 
 def prove(data: bytes) -> dict[str, Any]:
@@ -161,15 +156,6 @@ def _complaints() -> Iterator[list[str]]:
 
 def _memory() -> Any:
     return os.fdopen(os.memfd_create("complaints"), "w+b")
-
-
-def _prove_checksums(data: bytes) -> None:
-    """Not every release of OpenCV looks at them."""
-    at = 8
-    for name, body in chunks_of_png(data):
-        at += 12 + len(body)
-        if zlib.crc32(name + body) != int.from_bytes(data[at - 4 : at], "big"):
-            raise BadPicture(f"the checksum of its {name.decode('latin-1')} chunk is wrong")
 
 
 def _jpeg(pixels: Pixels, quality: int, profile: bytes) -> bytes:

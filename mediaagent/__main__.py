@@ -16,15 +16,15 @@ __all__ = ["run"]
 def run() -> None:
     """Runs one command, and ends the process with its code."""
     gc.disable()
-    from mediaagent.cli import main
+    from mediaagent.cli.post import quick
+
+    code = quick.run(sys.argv[1:])
+    if code is not None:
+        _end(code)
+    from mediaagent.cli.commands import main
 
     gc.enable()
-    try:
-        main()
-    except SystemExit as ended:
-        if "mediaagent.model" in sys.modules or not isinstance(ended.code, int):
-            raise  # more was done than handing over: there may be something that has to be wound up
-        _end(ended.code)
+    main()
 
 
 def _end(code: int) -> None:

@@ -21,12 +21,24 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, NamedTuple
 
-__all__ = ["ACCESS", "KINDS", "LONGEST", "MAKING", "REFUSED", "SOURCE", "WORDS", "Handed", "hand_over", "parse"]
+__all__ = [
+    "ACCESS",
+    "KINDS",
+    "LONGEST",
+    "MAKING",
+    "OVER",
+    "REFUSED",
+    "SOURCE",
+    "WORDS",
+    "Handed",
+    "goes_on",
+    "hand_over",
+    "parse",
+]
 
 #: The name under which posts that were handed over stand in the queue. No [watch.NAME] can have it.
 SOURCE = "post:"
@@ -42,24 +54,39 @@ _VERSION = 1
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handed:
-    """What is to be posted, as it stands in post.json. Texts are plain; nothing in them is a template or HTML."""
+#: What a state is called that is over: what comes later is another story. In any case of letters.
+OVER = ("ok", "up", "recovered", "resolved", "passed")
+
+
+class Handed(NamedTuple):
+    """What is to be posted, as it stands in post.json. Texts are plain; nothing in them is a template or HTML.
+
+    No dataclass: those import a dozen modules, which a hook would wait for."""
 
     token: str  # known by it for ever: the same again posts nothing
     kind: str  # one of KINDS
     title: str = ""
     body: str = ""
-    tags: list[str] = field(default_factory=list)
+    tags: Sequence[str] = ()
     access: str = ""  # one of ACCESS; "": as the agent's settings say
     created: str = ""  # ISO 8601 with zone; "": when it was handed over
-    to: list[str] = field(default_factory=list)  # names of targets; none: all of them
-    syndicate: list[str] = field(default_factory=list)
-    reply_to: list[str] = field(default_factory=list)
+    to: Sequence[str] = ()  # names of targets; none: all of them
+    syndicate: Sequence[str] = ()
+    reply_to: Sequence[str] = ()
     state_key: str = ""  # what it tells the state of: a later word on the same changes the post
-    state_within: float = 86_400.0  # seconds after the last word in which it does
-    files: list[str] = field(default_factory=list)  # their names for people, in the order of 0001, 0002, …
+    state: str = ""  # that state; unless it is one of OVER, the next word changes the post, whenever it comes
+    state_within: float = 86_400.0  # seconds after the last word in which it does in any case
+    files: Sequence[str] = ()  # their names for people, in the order of 0001, 0002, …
     handed_at: float = 0.0  # seconds since 1970
+
+
+def goes_on(state: str) -> bool:
+    """Whether what a state tells of is not over. Nobody knows it of a state that was not told: "".
+
+    >>> goes_on("CRITICAL"), goes_on("OK"), goes_on("")
+    (True, False, False)
+    """
+    return bool(state.strip()) and state.strip().lower() not in OVER
 
 
 def hand_over(drop: Path, post: Handed, files: Iterable[Path | IO[bytes]]) -> str:
@@ -79,7 +106,7 @@ def hand_over(drop: Path, post: Handed, files: Iterable[Path | IO[bytes]]) -> st
             _write(making / f"{number:04d}", file, owner)
         _write(
             making / WORDS,
-            json.dumps({"version": _VERSION, **asdict(post)}, ensure_ascii=False).encode(errors="replace"),
+            json.dumps({"version": _VERSION, **_said(post)}, ensure_ascii=False).encode(errors="replace"),
             owner,
         )
         _flush(making, owner)
@@ -94,6 +121,16 @@ def hand_over(drop: Path, post: Handed, files: Iterable[Path | IO[bytes]]) -> st
     return name
 
 
+#: A field's type, as its default has it -> what it is in JSON.
+_KINDS_OF: dict[type, tuple[type, ...]] = {str: (str,), tuple: (list,), float: (int, float)}
+
+
+def _said(post: Handed) -> dict[str, Any]:
+    """What was said of it; agents that are older than a field take bundles that don't use it."""
+    newer = {"state"}
+    return {name: value for name, value in post._asdict().items() if value or name not in newer}
+
+
 def parse(data: bytes) -> Handed:
     """post.json again. Raises ValueError with what is wrong."""
     try:
@@ -104,17 +141,17 @@ def parse(data: bytes) -> Handed:
         raise ValueError("it is no JSON object")
     if said.pop("version", None) != _VERSION:
         raise ValueError(f"its version is not {_VERSION}: the agent is older or newer than what wrote it")
-    known = Handed.__dataclass_fields__
-    kinds: dict[str, tuple[type, ...]] = {"str": (str,), "list[str]": (list,), "float": (int, float)}
     for name, value in said.items():
-        if name not in known:
+        if name not in Handed._fields:
             raise ValueError(f"it has a field {name!r} that is not known")
-        if not isinstance(value, kinds[str(known[name].type)]) or isinstance(value, bool):
+        kinds = _KINDS_OF[type(Handed._field_defaults.get(name, ""))]
+        if not isinstance(value, kinds) or isinstance(value, bool):
             raise ValueError(f"its {name} is of the wrong kind")
         if isinstance(value, list) and not all(isinstance(each, str) for each in value):
             raise ValueError(f"its {name} is no list of texts")
     try:
-        post = Handed(**said)
+        values: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in said.items()}
+        post = Handed(**values)
     except TypeError as error:
         raise ValueError(f"it lacks a field: {error}") from None
     if post.kind not in KINDS or post.access not in ACCESS or not 0 < len(post.token) <= 300:

@@ -1,4 +1,7 @@
-"""Logs are events with fields: lines for people on a terminal, JSON for machines; nothing is configured on import."""
+"""Logs are events with fields: lines for people on a terminal, JSON for machines; nothing is configured on import.
+
+structlog is imported when there is something to log: it takes longer than a short command.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,24 @@ import logging
 import sys
 from typing import Any, TextIO
 
-import structlog
+__all__ = ["SILENT", "configure", "get"]
 
-__all__ = ["configure", "get"]
+
+class _Silent:
+    """A log that nobody reads."""
+
+    def debug(self, event: str, **fields: object) -> None: ...
+
+    info = warning = error = exception = debug
+
+
+SILENT = _Silent()
 
 
 def configure(style: str = "auto", level: str = "info", stream: TextIO | None = None) -> None:
     """`style`: "auto" (colours on a terminal, else plain lines), "plain", or "json"."""
+    import structlog
+
     stream = stream or sys.stderr
     colours = style == "auto" and stream.isatty()
     renderer: Any = structlog.processors.JSONRenderer() if style == "json" else _Lines(colours)
@@ -33,6 +47,8 @@ class _Lines:
     """time level event field=value …: one line an event, whatever the fields hold."""
 
     def __init__(self, colours: bool) -> None:
+        import structlog
+
         self._render = structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=0)
 
     def __call__(self, logger: Any, method: str, event: Any) -> str:
@@ -43,4 +59,6 @@ class _Lines:
 
 def get() -> Any:
     """The log."""
+    import structlog
+
     return structlog.get_logger()

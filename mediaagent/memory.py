@@ -11,7 +11,7 @@ from mediaagent.store.reading import running
 if TYPE_CHECKING:
     from mediaagent.settings import Settings
 
-__all__ = ["agent_process", "drop_folder", "open_queue", "state_database"]
+__all__ = ["agent_process", "drop_folder", "open_queue", "process_in", "queue_in", "state_database"]
 
 
 def drop_folder(settings: Settings) -> Path:
@@ -21,14 +21,28 @@ def drop_folder(settings: Settings) -> Path:
 
 def state_database(settings: Settings) -> Path:
     """The file that the commands open beside a running agent."""
-    return settings.agent.state / "outbox.db"
+    return _database_in(settings.agent.state)
+
+
+def _database_in(state: Path) -> Path:
+    return state / "outbox.db"
 
 
 def open_queue(settings: Settings) -> Queue:
     """The outbox, to be read. Raises StateError."""
-    return Queue(state_database(settings))
+    return queue_in(settings.agent.state)
+
+
+def queue_in(state: Path) -> Queue:
+    """The same, of a state folder."""
+    return Queue(_database_in(state))
 
 
 def agent_process(settings: Settings) -> int | None:
     """The process that runs on these settings' state folder, if any."""
-    return running(settings.agent.state)
+    return process_in(settings.agent.state)
+
+
+def process_in(state: Path) -> int | None:
+    """The process that runs on a state folder, if any."""
+    return running(state)

@@ -221,7 +221,7 @@ class Sighting:
     together: str = ""  # `Claim.together` of its files
     topic: str = ""  # with `outcome`: it is posted only if the topic's last event ended otherwise
     outcome: str = ""  # "failed", "passed"; a first one is posted only when it is "failed"
-    joins: timedelta = timedelta(0)  # it changes the topic's last event, if that changed no longer ago
+    joins: timedelta = timedelta(0)  # it changes the topic's last event, if that changed no longer ago or is "open"
     route: Route = Route()
 
 

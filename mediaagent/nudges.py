@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["Listener", "nudge"]
+__all__ = ["Listener", "answers", "nudge"]
 
 _NAME = "agent.sock"
 #: Nudges that come sooner after one are heard as one.
@@ -35,6 +35,16 @@ def nudge(state: Path) -> bool:
         except PermissionError:
             raise
         except OSError:  # no socket, nobody behind it, or a path that is too long for one
+            return False
+    return True
+
+
+def answers(state: Path) -> bool:
+    """Whether an agent of this state folder hears nudges, and of this user; says nothing to it."""
+    with _channel() as channel:
+        try:
+            channel.connect(os.fspath(state / _NAME))
+        except OSError:
             return False
     return True
 

@@ -136,7 +136,7 @@ def plugin(cls: type[T]) -> type[T]:
 
 def options_of(cls: type[Any]) -> list[Option]:
     """The options of a plug-in, in order of declaration."""
-    hints = _hints(cls)
+    hints = _hints(typing.cast(Any, cls))
     found = []
     for field in dataclasses.fields(cls):
         if _META not in field.metadata:
@@ -149,7 +149,7 @@ def options_of(cls: type[Any]) -> list[Option]:
 
 
 @functools.cache
-def _hints(cls: type[Any]) -> dict[str, Any]:
+def _hints(cls: Any) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 

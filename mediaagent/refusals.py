@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mediaagent.errors import NoRoom, StateError
 from mediaagent.model import printable
 
-__all__ = ["refused"]
+__all__ = ["in_words", "refused"]
 
 _FULL = ": its disk is full: make room there; nothing is lost, and what waits goes on with the next run"
 _QUOTA = ": this user may store no more there: raise the quota, or make room"
@@ -65,6 +67,18 @@ def refused(path: Path, error: BaseException | None) -> StateError | None:
         words = _FULL
     kind = NoRoom if words in (_FULL, _QUOTA) else StateError
     return kind(f"{printable(path)}{words}")
+
+
+@contextmanager
+def in_words(path: Path) -> Iterator[None]:
+    """What the machine refuses the agent (room, rights, a lock) is no mistake of ours, and told with what to do.
+
+    `path`: the database, for errors that name no file."""
+    try:
+        yield
+    except (sqlite3.Error, OSError, StateError) as error:
+        named = error.filename if isinstance(error, OSError) else None
+        raise refused(Path(os.fsdecode(named)) if named else path, error) or error from error.__cause__
 
 
 def _free(path: Path) -> int:

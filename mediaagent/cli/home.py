@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mediaagent.errors import ConfigError
 from mediaagent.places import logins_file, settings_files
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Home"]
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(NamedTuple):
     """The options that stand before the command."""
 
     config: Path | None

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import click
+from typing import TYPE_CHECKING, Any, TextIO
 
 import mediaagent
 
 if TYPE_CHECKING:
     import threading
+
+    import click
 
     from mediaagent.model import Problem
 
@@ -50,13 +50,18 @@ def printable(name: object) -> str:
 
 def say(text: str = "") -> None:
     """A line for the reader, or the next program."""
-    click.echo(text, file=sys.stdout)
+    _write(sys.stdout, text)
 
 
 def tell(text: str) -> None:
     """A line for the one at the keyboard only; where that can't be written, the exit code has to do."""
     with suppress(OSError):
-        click.echo(text, file=sys.stderr)
+        _write(sys.stderr, text)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(f"{text}\n")
+    stream.flush()
 
 
 def hush() -> None:
@@ -188,6 +193,8 @@ _LARGE, _BAR, _BLINK = 1_000_000, 30, 0.1
 
 def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
     """A click callback: "30s" as a timedelta."""
+    import click
+
     from mediaagent.options import convert
 
     try:

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import click
 
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
-from mediaagent.errors import StateError
-from mediaagent.refusals import refused
+from mediaagent.refusals import in_words
 
 
 @click.command("run", help="Watch and post, in the foreground, until Ctrl-C or SIGTERM.")
@@ -43,7 +38,7 @@ def _service(home: Home, as_json: bool) -> int:
 
     made = home.plan()
     log = home.log("info")
-    with in_words(made.settings.agent.state):
+    with in_words(app.state_database(made.settings)):
         agent = app.make_agent(made.settings, log)
         try:
             metrics.start(made.settings, log)
@@ -72,7 +67,7 @@ def _once(home: Home, patience: timedelta, as_json: bool) -> int:
     made = home.plan()
     log = home.log("warning" if sys.stderr.isatty() else "info")
     leftovers: list[str] = []
-    with in_words(made.settings.agent.state), output.progress("taking and delivering what is there"):
+    with in_words(app.state_database(made.settings)), output.progress("taking and delivering what is there"):
         agent = app.make_agent(made.settings, log)
         try:
             outcome = run_once(agent, patience.total_seconds(), leftovers.append)
@@ -80,16 +75,6 @@ def _once(home: Home, patience: timedelta, as_json: bool) -> int:
             agent.close()
     _report(outcome, leftovers, as_json)
     return exit_code(outcome)
-
-
-@contextmanager
-def in_words(state: Path) -> Iterator[None]:
-    """What the machine refuses the agent (room, rights, a lock) is no mistake of ours, and told with what to do."""
-    try:
-        yield
-    except (sqlite3.Error, OSError, StateError) as error:
-        named = error.filename if isinstance(error, OSError) else None
-        raise refused(Path(os.fsdecode(named)) if named else state / "outbox.db", error) or error from error.__cause__
 
 
 def exit_code(outcome: Counter[str]) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from mediaagent.errors import Gone, Refused, Unsecured
-from mediaagent.handover import SOURCE
+from mediaagent.handover import SOURCE, goes_on
 from mediaagent.journey.plan import Log, Source
 from mediaagent.model import Claim, Defaults, Ignored, Part, Route, SeenFile, Sighting
 from mediaagent.ports import Drop
@@ -18,6 +18,8 @@ __all__ = ["Handed", "Intake", "source_of"]
 
 #: Bundles that are made durable in one go.
 _BATCH = 50
+#: Copies of what is shown of a state that goes on are kept so long. A post of words alone can be changed for ever.
+_OPEN = timedelta(days=30)
 _FORMS: Mapping[str, Literal["status", "entry", "photo", "audio", "video"]] = {
     "status": "status",
     "entry": "entry",
@@ -56,6 +58,7 @@ class Handed:
         said = words.facts
         unknown = [target for target in said["to"] if target not in self.targets]
         within = timedelta(seconds=said["state_within"]) if said["state_key"] else timedelta(0)
+        open_ = bool(within) and goes_on(str(said.get("state", "")))
         return Sighting(
             key=str(said["token"]),
             kind=str(said["kind"]),
@@ -65,8 +68,9 @@ class Handed:
             facts={"bundle": said["bundle"], "by": said["by"], "state_key": said["state_key"]},
             nothing=f"there is no [upload.{unknown[0]}] in the settings" if unknown else "",
             once=not within,
-            keep=within,
+            keep=_OPEN if open_ else within,
             topic=str(said["state_key"]),
+            outcome="open" if open_ else "",
             joins=within,
             route=_route(said),
         )

@@ -6,14 +6,13 @@ import functools
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
-from typing import Any
-
-import jinja2
-import jinja2.meta
-import jinja2.sandbox
+from typing import TYPE_CHECKING, Any
 
 from mediaagent.model import Event
 from mediaagent.options import did_you_mean
+
+if TYPE_CHECKING:
+    import jinja2
 
 __all__ = ["NAMES", "Caption", "label_of", "mistakes", "names_for", "plain", "render"]
 
@@ -39,6 +38,8 @@ class Caption(tuple[str, str, tuple[str, ...]]):
 
 @functools.cache
 def _environment() -> jinja2.Environment:
+    import jinja2.sandbox  # words that are no template need none
+
     # Plain text comes out, so nothing is escaped here: escaping is the uploader's, who knows where it goes.
     environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
         undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=False
@@ -103,6 +104,8 @@ def tag_of(text: str) -> str:
 
 def mistakes(template: str, known: Iterable[str]) -> list[str]:
     """What is wrong with a template: its grammar, or names that no event of the source will have."""
+    import jinja2.meta
+
     try:
         tree = _environment().parse(template)
     except jinja2.TemplateSyntaxError as error:

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -130,7 +130,7 @@ class DropFolder:
     def _part(self, file: SeenFile, role: str, name: str, handed: Handed, bundle: str) -> Part:
         claim = Claim(role=role, facts={"bundle": bundle, "by": file.owner})
         part = self._spool.secure(self._source, self.folder, file, claim, anyhow=True)
-        facts = {**part.facts, **(asdict(handed) if role == "words" else {})}
+        facts = {**part.facts, **(handed._asdict() if role == "words" else {})}
         return replace(part, name=name or f"{bundle}/{WORDS}", facts=facts)
 
 

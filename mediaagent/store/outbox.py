@@ -193,7 +193,9 @@ class SqliteOutbox:
         now = epoch(self._now())
         nothing = sighting.nothing or no_news(connection, known["source"], sighting, known["id"])
         seen = any(part.files for part in fresh) and not nothing
-        if seen and known["released"]:
+        if seen and known["released"] and sighting.joins:  # a new word in place of the old one, not a part more
+            connection.execute("UPDATE parts SET spare = 1 WHERE event = ?", (known["id"],))
+        elif seen and known["released"]:
             # Our copies of the rest are gone, and a post is revised as a whole or not at all.
             connection.executemany("UPDATE parts SET released = 1 WHERE id = ?", [(part.id,) for part in fresh])
             return "late"

@@ -122,6 +122,7 @@ class Queue:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._spool = path.parent / "spool"
+        self._live = path.with_name(f"{path.name}-wal").exists()
         self._connection = connect(path)
 
     @property
@@ -131,6 +132,16 @@ class Queue:
     def close(self) -> None:
         if self._connection:
             self._connection.close()
+
+    @property
+    def live(self) -> bool:
+        """What is written meanwhile is seen: an agent had it open when this was opened."""
+        return self._live
+
+    def version(self) -> int:
+        """Another number whenever something was written since, if this is `live`. Costs next to nothing."""
+        rows = self._rows("PRAGMA data_version")
+        return int(rows[0][0]) if rows else 0
 
     def _rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
         try:

@@ -13,7 +13,7 @@ def no_news(connection: sqlite3.Connection, source: str, sighting: Sighting, bef
     """Why nobody need be told, or "". `before`: the event's id, when it is one already.
 
     A topic's first event is news when it failed."""
-    if not sighting.topic or not sighting.outcome:
+    if not sighting.topic or not sighting.outcome or sighting.joins:
         return ""
     last = connection.execute(
         "SELECT id, outcome FROM events WHERE source = ? AND topic = ? AND id < ? ORDER BY id DESC LIMIT 1",
@@ -29,13 +29,17 @@ def no_news(connection: sqlite3.Connection, source: str, sighting: Sighting, bef
 
 
 def joined(connection: sqlite3.Connection, source: str, sighting: Sighting, now: float) -> str:
-    """The key of the topic's event that it changes; its own when it is an event of its own."""
+    """The key of the topic's event that it changes; its own when it is an event of its own.
+
+    An event whose outcome is "open" goes on until the topic's next one, however long that takes."""
     known = connection.execute("SELECT 1 FROM events WHERE source = ? AND key = ?", (source, sighting.key)).fetchone()
     if known or not sighting.joins:
         return sighting.key
     last = connection.execute(
-        "SELECT key, closed_at FROM events WHERE source = ? AND topic = ? ORDER BY id DESC LIMIT 1",
+        "SELECT key, closed_at, outcome FROM events WHERE source = ? AND topic = ? ORDER BY id DESC LIMIT 1",
         (source, sighting.topic),
     ).fetchone()
-    lately = last is not None and last["closed_at"] >= now - sighting.joins.total_seconds()
-    return str(last["key"]) if lately else sighting.key
+    if last is None:
+        return sighting.key
+    goes_on = last["outcome"] == "open" or last["closed_at"] >= now - sighting.joins.total_seconds()
+    return str(last["key"]) if goes_on else sighting.key

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mediaagent.errors import Deferred, Discarded, Incomplete, Rejected, Stopping
+from mediaagent.handover import SOURCE
 from mediaagent.model import Event, Facts, Post, PostPart
 from mediaagent.rules.secrets.known import Known
 from mediaagent.workbench import wire
@@ -92,12 +93,13 @@ class ProcessWorkbench:
     ) -> tuple[Post, tuple[str, ...]]:
         """The post that is sent, and notes for `why`. Raises Discarded, or Deferred when another try may do better."""
         notes: list[str] = []
-        if steps:  # an enricher gets nothing that does not decode; else cleaning tells as much
-            post = self._proven(post, notes)
+        decode = event.source != SOURCE  # who hands a file over says that it is finished; what is watched, proves it
+        if steps:  # an enricher gets nothing that is no picture; else cleaning tells as much
+            post = self._proven(post, notes, decode)
         for step, options in steps:
             post = self._enriched(post, event, step, options, folder, notes)
         gate = Gate(self._of_text, Known(self._secrets()), folder)
-        post = gate.passed(self._cleaned(post, folder, notes, proven=bool(steps)), event)
+        post = gate.passed(self._cleaned(post, folder, notes, decode, proven=bool(steps)), event)
         return post, (*notes, *gate.notes)
 
     def shrink(self, post: Post, limit: int, folder: Path) -> Post:
@@ -148,7 +150,7 @@ class ProcessWorkbench:
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
-    def _proven(self, post: Post, notes: list[str]) -> Post:
+    def _proven(self, post: Post, notes: list[str], decode: bool) -> Post:
         parts, reasons = [], []
         for part in map(as_seen, post.parts):
             if not is_picture(part):
@@ -157,7 +159,7 @@ class ProcessWorkbench:
             if why := unfit(part):
                 reasons.append(f"{part.name} left out: {why}")
                 continue
-            answer = self._of_picture(wire.Prove(part.file))
+            answer = self._of_picture(wire.Prove(part.file, decode))
             if isinstance(answer, wire.Told):
                 parts.append(replace(part, size=size_of(part), facts={**part.facts, **answer.facts}))
             else:
@@ -181,7 +183,7 @@ class ProcessWorkbench:
         notes += told_of(step, post, better)
         return better
 
-    def _cleaned(self, post: Post, folder: Path, notes: list[str], *, proven: bool) -> Post:
+    def _cleaned(self, post: Post, folder: Path, notes: list[str], decode: bool, *, proven: bool) -> Post:
         parts, reasons = [], []
         trouble = "its metadata can't be removed" if proven else "it does not decode"
         for number, part in enumerate(map(as_seen, post.parts), 1):
@@ -191,7 +193,7 @@ class ProcessWorkbench:
             if why := unfit(part):
                 reasons.append(f"{part.name} left out: {why}")
                 continue
-            answer = self._of_picture(wire.Clean(part, folder / f"sent-{number:03}"))
+            answer = self._of_picture(wire.Clean(part, folder / f"sent-{number:03}", decode))
             if isinstance(answer, wire.Cleaned):
                 facts = part.facts if proven else {**part.facts, **answer.facts}
                 parts.append(replace(ours(answer.part, part, folder), facts=facts))

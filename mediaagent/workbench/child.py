@@ -24,7 +24,8 @@ from typing import Any
 import msgspec
 
 from mediaagent.errors import ConfigError, Discarded, Incomplete
-from mediaagent.workbench import exif, wire
+from mediaagent.workbench import exif, whole, wire
+from mediaagent.workbench.containers import BadPicture
 from mediaagent.workbench.limits import Limits, apply
 
 __all__ = ["main"]
@@ -81,8 +82,11 @@ def _answer(data: bytes) -> wire.Answer:
             return wire.Refused(f"the watcher failed on it: {type(error).__name__}: {error}")
         if isinstance(request, wire.Sift | wire.Pack) and getattr(error, "errno", None) not in _MACHINE:
             return wire.Refused(str(error) or type(error).__name__)
-        bad = type(error).__name__ == "BadPicture"
-        return wire.Refused(str(error)) if bad else wire.Failed(f"{type(error).__name__}: {error}")
+        return (
+            wire.Refused(str(error))
+            if isinstance(error, BadPicture)
+            else wire.Failed(f"{type(error).__name__}: {error}")
+        )
 
 
 def _do(request: wire.Request) -> wire.Answer:
@@ -97,15 +101,15 @@ def _do(request: wire.Request) -> wire.Answer:
         from mediaagent.workbench import sieve
 
         return sieve.sift(request) if isinstance(request, wire.Sift) else sieve.pack(request)
-    from mediaagent.workbench import pictures
-
     if isinstance(request, wire.Prove):
-        return wire.Told(pictures.prove(_read(request.file)))
+        return wire.Told(_proven(_read(request.file), request.decode))
     data = _read(request.part.file)
     if isinstance(request, wire.Clean):
-        made = pictures.clean(data)
+        made = _cleaned(data, request.decode)
     else:
-        made = pictures.Cleaned(pictures.smaller(data, request.limit), "image/jpeg", ".jpg", {})
+        from mediaagent.workbench import pictures
+
+        made = whole.Cleaned(pictures.smaller(data, request.limit), "image/jpeg", ".jpg", {})
     file = request.target.with_name(request.target.name + made.ending)
     _write(file, made.data, durably=isinstance(request, wire.Shrink))
     name = request.part.name
@@ -113,6 +117,24 @@ def _do(request: wire.Request) -> wire.Answer:
         name = str(Path(name).with_suffix(made.ending))
     part = replace(request.part, file=file, name=name, media_type=made.media_type, size=len(made.data))
     return wire.Cleaned(part, made.facts)
+
+
+def _proven(data: bytes, decode: bool) -> dict[str, Any]:
+    told = None if decode else whole.prove(data)
+    if told is None:
+        from mediaagent.workbench import pictures
+
+        told = pictures.prove(data)
+    return told
+
+
+def _cleaned(data: bytes, decode: bool) -> whole.Cleaned:
+    made = None if decode else whole.clean(data)
+    if made is None:
+        from mediaagent.workbench import pictures
+
+        made = pictures.clean(data)
+    return made
 
 
 def _enrich(request: wire.Enrich) -> wire.Answer:

@@ -8,7 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-__all__ = ["chunks_of_png", "chunks_of_riff", "dimensions", "kind_of", "segments_of_jpeg"]
+__all__ = [
+    "MOST_PIXELS",
+    "BadPicture",
+    "chunks_of_png",
+    "chunks_of_riff",
+    "dimensions",
+    "kind_of",
+    "segments_of_jpeg",
+]
+
+MOST_PIXELS = 100_000_000
+
 
 _BEGINNINGS = (
     (b"\xff\xd8\xff", "jpeg"),
@@ -24,6 +35,10 @@ _BEGINNINGS = (
 #: Inside compressed data, FF is followed by 00 or by a restart marker; everything else ends it.
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+
+class BadPicture(Exception):
+    """This picture can't be used; the message says why."""
 
 
 def kind_of(data: bytes) -> str:

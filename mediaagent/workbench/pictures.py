@@ -8,30 +8,25 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
 
-from mediaagent.workbench.containers import chunks_of_png, dimensions, kind_of, segments_of_jpeg
+from mediaagent.workbench.containers import MOST_PIXELS, BadPicture, dimensions, kind_of, segments_of_jpeg
 from mediaagent.workbench.exif import exif_of, told
 from mediaagent.workbench.metadata import colour_profile, with_colour_profile, without_metadata
+from mediaagent.workbench.whole import Cleaned, prove_checksums
 
 __all__ = ["MOST_PIXELS", "BadPicture", "Cleaned", "clean", "prove", "smaller"]
 
-MOST_PIXELS = 100_000_000
 _QUALITY = 92
 
 cv2.setNumThreads(1)  # pictures come one after the other, and the machine has other work
 
 Pixels = np.ndarray[Any, np.dtype[Any]]
-
-
-class BadPicture(Exception):
-    """This picture can't be used; the message says why."""
 
 
 def prove(data: bytes) -> dict[str, Any]:
@@ -40,15 +35,6 @@ def prove(data: bytes) -> dict[str, Any]:
     Raises BadPicture."""
     _look_over(data)
     return _facts(data, _decoded(data))
-
-
-class Cleaned(NamedTuple):
-    """A picture as it may go out, and what the original told of itself."""
-
-    data: bytes
-    media_type: str
-    ending: str  # of its file's name
-    facts: dict[str, Any]
 
 
 def clean(data: bytes) -> Cleaned:
@@ -81,7 +67,7 @@ def _look_over(data: bytes) -> None:
     if size and size[0] * size[1] > MOST_PIXELS:
         raise BadPicture(f"{size[0]} x {size[1]} pixels are more than the limit of {MOST_PIXELS // 1_000_000} million")
     if kind == "png":
-        _prove_checksums(data)
+        prove_checksums(data)
     if kind == "jpeg" and not any(marker == 0xD9 for marker, _ in segments_of_jpeg(data)):
         raise BadPicture("it is cut: no end marker")  # some releases decode what there is and keep quiet
 
@@ -179,15 +165,6 @@ def _complaints() -> Iterator[list[str]]:
 
 def _memory() -> Any:
     return os.fdopen(os.memfd_create("complaints"), "w+b")
-
-
-def _prove_checksums(data: bytes) -> None:
-    """Not every release of OpenCV looks at them."""
-    at = 8
-    for name, body in chunks_of_png(data):
-        at += 12 + len(body)
-        if zlib.crc32(name + body) != int.from_bytes(data[at - 4 : at], "big"):
-            raise BadPicture(f"the checksum of its {name.decode('latin-1')} chunk is wrong")
 
 
 def _jpeg(pixels: Pixels, quality: int, profile: bytes) -> bytes:

@@ -6,24 +6,17 @@ import contextlib
 import os
 import select
 import signal
-import socket
-import subprocess
-import sys
-import tempfile
-import threading
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-import mediaagent
 from mediaagent.workbench import wire
+from mediaagent.workbench.launch import USUAL, launch
 from mediaagent.workbench.limits import Limits
 
 __all__ = ["Child", "Died", "Hung"]
 
 _START_PATIENCE = 60.0  # seconds; a Raspberry Pi takes its time to start Python
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 
 
 class Died(Exception):
@@ -45,34 +38,11 @@ class Child:
 
     def __init__(self, limits: Limits) -> None:
         """Raises Died or Hung when it does not come up."""
-        self._socket, theirs = socket.socketpair()
-        self._words = tempfile.TemporaryFile()  # noqa: SIM115  what it prints last; closed in `end`
-        self._process: subprocess.Popen[bytes] | None = None
-        started = threading.Event()
-        # The kernel ends a child whose parent *thread* ends (PR_SET_PDEATHSIG), so it gets a thread that outlives it.
-        self._keeper = threading.Thread(target=self._keep, args=(limits, theirs, started), daemon=True)
-        self._keeper.start()
-        started.wait()
+        usual = limits == Limits()
+        launched = launch(USUAL if usual else msgspec.json.encode(limits).decode())
+        self._socket, self._words = launched.socket, launched.words
+        self._process, self._keeper = launched.process, launched.keeper
         self.held: dict[str, Any] = self._first_words()  # limit -> "" or why it does not hold
-
-    def _keep(self, limits: Limits, theirs: socket.socket, started: threading.Event) -> None:
-        try:
-            self._process = subprocess.Popen(  # noqa: S603  our own interpreter, our own module
-                [sys.executable, "-P", "-m", "mediaagent.workbench.child", msgspec.json.encode(limits).decode()],
-                stdin=theirs.fileno(),
-                stdout=self._words,
-                stderr=self._words,
-                cwd="/",
-                env=_environment(),
-                start_new_session=True,
-            )
-        except OSError as error:
-            self._words.write(str(error).encode())
-        finally:
-            theirs.close()
-            started.set()
-        if self._process:
-            self._process.wait()
 
     def _first_words(self) -> dict[str, Any]:
         try:
@@ -172,18 +142,3 @@ def _name_of(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:  # most of the real-time ones have no name
         return f"signal {number}"
-
-
-def _environment() -> dict[str, str]:
-    """Nothing secret goes in: only what finding and starting Python needs, and what holds libraries back."""
-    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    places = [os.environ.get("PYTHONPATH", ""), str(Path(mediaagent.__file__).parents[1])]
-    return kept | {
-        "PYTHONPATH": os.pathsep.join(
-            str(Path(p).absolute()) for place in places for p in place.split(os.pathsep) if p
-        ),
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "OPENCV_IO_MAX_IMAGE_PIXELS": "100000000",
-        "OPENCV_LOG_LEVEL": "ERROR",
-    }

@@ -15,7 +15,6 @@ from typing import Any, Literal
 import msgspec
 
 from mediaagent.model import Bucket, Event, Link, Post, PostPart, Pre, Seen, Text, printable
-from mediaagent.rules.secrets.content import Packing
 
 __all__ = [
     "LONGEST",
@@ -45,6 +44,8 @@ __all__ = [
 ]
 
 LONGEST = 64 << 20  # bytes of one message
+#: As rules.secrets.content has it, whose package takes longer to load than all that most children ever do.
+Packing = Literal["", "gzip", "zstd", "bzip2", "xz"]
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -111,9 +112,10 @@ class Read(msgspec.Struct, frozen=True, tag=True):
 
 
 class Prove(msgspec.Struct, frozen=True, tag=True):
-    """Decode a picture."""
+    """Decode a picture; or only look whether it is whole, where its structure tells that."""
 
     file: Path
+    decode: bool = True
 
 
 class Enrich(msgspec.Struct, frozen=True, tag=True):
@@ -131,6 +133,7 @@ class Clean(msgspec.Struct, frozen=True, tag=True):
 
     part: PostPart
     target: Path
+    decode: bool = True  # what goes out, for proof
 
 
 class Shrink(msgspec.Struct, frozen=True, tag=True):

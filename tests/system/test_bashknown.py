@@ -194,7 +194,7 @@ def test_one_process_does_it_all(me: Person, site: KnownDouble, tmp_path: Path) 
         "import os, sys\n"
         "sys.addaudithook(lambda event, args: os._exit(70) if event in ('os.fork', 'subprocess.Popen', 'os.exec',"
         " 'os.posix_spawn', 'os.system') else None)\n"
-        "from mediaagent.cli import main\n"
+        "from mediaagent.cli.commands import main\n"
         f"main(['post', 'photo', {str(picture(tmp_path / 'p.jpg'))!r}, '--queue'])\n"
     )
     me.settings(site)

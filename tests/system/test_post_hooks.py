@@ -24,7 +24,7 @@ POSTS = 100
 _HOOKS = """
     import difflib, os, platform, sys, time, traceback
     from mediaagent import model, nudges, options
-    from mediaagent.cli import main
+    from mediaagent.cli.commands import main
     from mediaagent.cli.post import charge, handing, place, words
     drop, picture, first, last = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     slowest = 0.0
@@ -146,7 +146,7 @@ def test_a_stranger_is_told_that_its_group_may(tmp_path: Path) -> None:
         drop.chmod(0o500)
     script = textwrap.dedent("""
         import difflib, os, platform, sys, traceback
-        from mediaagent.cli import main
+        from mediaagent.cli.commands import main
         from mediaagent import model, options
         from mediaagent.cli.post import charge, handing, place, words
         if os.geteuid() == 0:

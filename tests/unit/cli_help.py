@@ -11,7 +11,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from mediaagent.cli import main
+from mediaagent.cli.commands import main
 from mediaagent.model import Fingerprint, Part, Post, PostPart, Receipt, Sighting, Text
 from mediaagent.ports import Prepared
 from mediaagent.store.spool import new_id

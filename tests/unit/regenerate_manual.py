@@ -17,7 +17,7 @@ import click
 from click.shell_completion import BashComplete, ZshComplete
 
 from mediaagent import registry, settings
-from mediaagent.cli import main
+from mediaagent.cli.commands import main
 from mediaagent.cli.tables import default_of, kind_name
 from mediaagent.options import Option, options_of
 from mediaagent.places import settings_files

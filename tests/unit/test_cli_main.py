@@ -16,8 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 import mediaagent
-from mediaagent import cli
-from mediaagent.cli import main
+from mediaagent.cli import commands
+from mediaagent.cli.commands import main
 from mediaagent.errors import StateError
 
 from .cli_help import SETTINGS, a_place
@@ -49,7 +49,7 @@ def test_the_version_is_told() -> None:
 
 
 def test_every_command_has_a_help() -> None:
-    for name in cli.COMMANDS:
+    for name in commands.COMMANDS:
         code, out, _ = call(name, "--help")
         assert code == 0
         assert out.startswith("Usage:")
@@ -229,7 +229,7 @@ def test_an_error_of_sqlites_that_is_our_mistake_stays_a_report(
 def test_commands_that_only_look_import_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
     a_place(tmp_path)
     script = (
-        "import sys\nfrom mediaagent.cli import main\n"
+        "import sys\nfrom mediaagent.cli.commands import main\n"
         "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
         "print(sorted({'cv2', 'numpy', 'requests', 'watchdog', 'pyinotify'} & sys.modules.keys()), file=sys.stderr)\n"
     )

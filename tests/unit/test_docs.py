@@ -11,7 +11,7 @@ import click
 import pytest
 
 from mediaagent import registry, settings
-from mediaagent.cli import main
+from mediaagent.cli.commands import main
 from mediaagent.options import build, options_of
 from tests.unit.regenerate_docs import DOCS, ROOT, renewed
 

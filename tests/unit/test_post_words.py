@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +27,8 @@ SAID: dict[str, Any] = {
     "to": (),
     "once": None,
     "state_key": "",
+    "state": "",
+    "state_within": None,
 }
 
 
@@ -85,6 +86,20 @@ def test_times_have_a_zone(when: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "seconds"),
+    [
+        ({}, 86_400),
+        ({"state": "OK"}, 3600),
+        ({"state_within": "2h"}, 7200),
+        ({"state": "OK", "state_within": "2h"}, 7200),
+    ],
+)
+def test_how_long_a_story_stays_open(options: dict[str, str], seconds: float) -> None:
+    post, mistakes = said(message="x", state_key="web", **options)
+    assert (post.state_within, mistakes) == (seconds, [])
+
+
+@pytest.mark.parametrize(
     ("options", "told"),
     [
         ({"created": "yesterday"}, "--created yesterday: this is no time"),
@@ -100,6 +115,9 @@ def test_times_have_a_zone(when: str) -> None:
         ({"files": (Path("/"),)}, "/: this is a folder"),
         ({"files": (Path("/dev/null"),)}, "/dev/null: this is no file"),
         ({"files": (Path("a\0b"),)}, "null"),
+        ({"state": "OK"}, "--state goes with --state-key"),
+        ({"state_within": "1h"}, "--state-within goes with --state-key"),
+        ({"state_key": "web", "state_within": "soon"}, "--state-within: "),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -107,5 +125,5 @@ def test_mistakes_are_told(options: dict[str, Any], told: str) -> None:
     _, mistakes = said(**{"message": "x", **options})
     assert len(mistakes) == 1
     assert told in mistakes[0]
-    with pytest.raises(click.UsageError):
+    with pytest.raises(words.Mistaken):
         words.refuse(mistakes)

@@ -5,9 +5,9 @@ With --queue that is all, and it has to be quick: what only --wait needs is impo
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from mediaagent.cli.post.place import Place
 from mediaagent.handover import Handed
 
 __all__ = ["post"]
+
+#: What --dry-run shows in lines of their own.
+_SHOWN = ("kind", "title", "tags", "access", "created", "to", "syndicate", "reply_to", "state_key", "state", "files")
 
 
 def post(
@@ -53,13 +56,15 @@ def post(
     handed = words.handed(kind, paths, mistakes, **said)
     words.refuse(mistakes)
     assert place is not None
-    handed = replace(handed, to=handed.to or list(place.to))
+    handed = handed._replace(to=handed.to or place.to)
     if dry_run:
         return _show(handed, place, as_json)
     if not wait:
         return _queue(handed, paths, place, as_json)
     from mediaagent.cli.post import waiting
 
+    gc.freeze()  # what was loaded stays; what comes from here on may be much
+    gc.enable()
     return waiting.deliver(home, handed, paths, place, seconds, as_json=as_json, asked=asked)
 
 
@@ -84,15 +89,15 @@ def _queue(handed: Handed, files: Sequence[Path], place: Place, as_json: bool) -
 
 def _show(handed: Handed, place: Place, as_json: bool) -> int:
     """What would be posted, and where."""
-    shown = {name: value for name, value in asdict(handed).items() if name not in ("handed_at", "token")}
+    shown = {name: value for name, value in handed._asdict().items() if name not in ("handed_at", "token")}
     shown |= {"to": handed.to or list(place.targets or ()), "drop": str(place.drop)}
     if as_json:
         output.say_json(shown)
         return 0
-    for name in ("kind", "title", "tags", "access", "created", "to", "syndicate", "reply_to", "state_key", "files"):
+    for name in _SHOWN:
         value = shown[name]
         if value:
-            output.say(f"{name}: {', '.join(map(output.printable, value)) if isinstance(value, list) else value}")
+            output.say(f"{name}: {value if isinstance(value, str) else ', '.join(map(output.printable, value))}")
     output.say(f"drop: {output.printable(place.drop)}")
     if handed.body:
         output.say()

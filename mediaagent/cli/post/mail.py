@@ -20,9 +20,8 @@ from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import click
-
 from mediaagent.cli.home import Home
+from mediaagent.cli.post.words import Mistaken
 
 __all__ = ["Attachment", "Mail", "post_mail", "read"]
 
@@ -69,7 +68,7 @@ class Mail:
 def post_mail(
     home: Home, /, *, title: str | None, access: str | None, created: str | None, once: str | None, **options: Any
 ) -> int:
-    """Posts what stands on standard input. Returns the exit code. Raises UsageError when there is nothing to post."""
+    """Posts what stands on standard input. Returns the exit code. Raises Mistaken when there is nothing to post."""
     from mediaagent.cli.post import handing
 
     mail = read(_standard_input())
@@ -78,7 +77,7 @@ def post_mail(
     if not mail.attachments and not text.strip():
         text = title
     if not mail.attachments and not text.strip():
-        raise click.UsageError("the mail on standard input has no subject, no text and no attachment")
+        raise Mistaken("the mail on standard input has no subject, no text and no attachment")
     if once is None and 0 < len(mail.id) <= _LONGEST_ID:
         once = _TOKEN + mail.id
     if created is None and mail.date is not None:
@@ -98,7 +97,7 @@ def post_mail(
 def _standard_input() -> bytes:
     data = sys.stdin.buffer.read(_LONGEST + 1)
     if len(data) > _LONGEST:
-        raise click.UsageError(f"the mail on standard input has more than {_LONGEST >> 20} MB")
+        raise Mistaken(f"the mail on standard input has more than {_LONGEST >> 20} MB")
     return data
 
 

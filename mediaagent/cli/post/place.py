@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from mediaagent.cli.home import Home
 from mediaagent.errors import ConfigError
@@ -19,8 +19,7 @@ from mediaagent.places import SYSTEM_DROP, logins_file, state_folder
 __all__ = ["Place", "find"]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A drop folder, and what is known of those who take from it."""
 
     drop: Path
@@ -28,7 +27,7 @@ class Place:
     state: Path | None = None  # the agent's
     targets: tuple[str, ...] | None = None  # None: not known here
     to: tuple[str, ...] = ()  # where a post goes that names no target; none: to all of them
-    keys: Mapping[str, str] = field(default_factory=dict)  # of this call: target -> reference to the key
+    keys: Mapping[str, str] = MappingProxyType({})  # of this call: target -> reference to the key
 
     @property
     def ours(self) -> bool:

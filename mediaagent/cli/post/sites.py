@@ -53,7 +53,7 @@ def _place(login: Login | None, site: str, user: str, given: str | None, insecur
         login = replace(login, key=given, more={**login.more, **more})
         logins.keep(login)
     keys: Mapping[str, str] = {login.name: given} if given is not None else {}
-    return replace(place.of_settings(logins_file()), to=(login.name,), targets=(login.name,), keys=keys)
+    return place.of_settings(logins_file())._replace(to=(login.name,), targets=(login.name,), keys=keys)
 
 
 def reference(key: str | None, mistakes: list[str]) -> str | None:

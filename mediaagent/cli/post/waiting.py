@@ -1,4 +1,8 @@
-"""What becomes of a post that was handed over: looked for in a running agent's memory, or done as the agent oneself."""
+"""Waits for what becomes of a post: beside the agent that runs, or as the agent oneself.
+
+Where an agent runs, the post is handed over first, and what is needed to look for it is loaded while the agent is at
+work on it already.
+"""
 
 from __future__ import annotations
 
@@ -6,46 +10,31 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mediaagent import memory
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
 from mediaagent.cli.post import charge, words
 from mediaagent.cli.post.place import Place
 from mediaagent.errors import ConfigError, MediaAgentError, StateError
-from mediaagent.handover import REFUSED, SOURCE, WORDS, Handed
+from mediaagent.handover import Handed
+from mediaagent.workbench import launch
 
 if TYPE_CHECKING:
+    from mediaagent.cli.post.looking import Look, Seen
     from mediaagent.settings import Settings
-    from mediaagent.store.queue import DeliveryRow, EventRow, Queue
 
 __all__ = ["deliver", "settings_of"]
 
-_POLL = 0.02
+#: Seconds between two looks: few at first, for a post that goes through at once, then more and more.
+_SOONEST, _SLOWEST = 0.002, 0.1
 #: Files from this size on get a bar while they are sent from here.
 _LARGE = 1_000_000
 #: What becomes of a kind that targets don't have.
 _FORMS = {"file": "entry"}
-#: A target that is out of reach is tried at once when a post comes; what it says by then counts for this one too.
-_PROBED = 2.0
 #: What else is due may be delivered on the way, where no other agent does it.
 _ERRANDS = 10.0
-
-
-@dataclass(slots=True)
-class Seen:
-    """How it stands with a post."""
-
-    event: EventRow | None = None
-    lines: Sequence[DeliveryRow] = ()
-    why: str = ""  # why nothing can be said, or why it could not be taken
-    over: bool = False  # nothing more is to be waited for
-    refused: bool = False
-    down: dict[str, str] = field(default_factory=dict)  # targets out of reach -> why
 
 
 def deliver(
@@ -54,19 +43,29 @@ def deliver(
     """Hands it over, and tells where it is or why it waits. Returns the exit code.
 
     `asked`: somebody wants to wait; else where nothing can be seen it is as with --queue."""
-    settings = _settings_beside(home, place) if place.settings is None else settings_of(home, place)
-    if settings is None or not _may(settings, os.R_OK):
+    if place.state is not None and not _first_to_ask(handed, place) and _agent_answers(place.state):
+        errand = _Errand(home, place, handed, files)
+        errand.hand_over()
+        return errand.tell(errand.done(seconds), as_json)
+    if place.settings is None:
+        place = _beside(home, place)
+    if place.state is None or not _may(place.state, os.R_OK):
         return _blindly(handed, files, place, asked, as_json)
-    if memory.agent_process(settings) is None:
-        _check(settings)
-    if handed.syndicate:
-        _warn_of_accounts(settings, handed)
-    errand = _Errand(home, settings, handed, files, place)
-    seen = errand.before()
-    if seen.event is None:
-        errand.bundle = place.drop / charge.take(handed, files, place)
-    seen = errand.done(seconds)
-    return errand.tell(seen, as_json)
+    return _Errand(home, place, handed, files).run(seconds, as_json)
+
+
+def _first_to_ask(handed: Handed, place: Place) -> bool:
+    """Before it is handed over there is something to find out: whether it was before, or what its targets offer."""
+    return handed.token.startswith("once:") or bool(handed.syndicate) or bool(place.keys)
+
+
+def _agent_answers(state: Path) -> bool:
+    """An agent of this user's runs there."""
+    if not (state / "agent.sock").exists():
+        return False
+    from mediaagent import nudges
+
+    return nudges.answers(state) and _may(state, os.R_OK)
 
 
 def _blindly(handed: Handed, files: Sequence[Path], place: Place, asked: bool, as_json: bool) -> int:
@@ -79,35 +78,9 @@ def _blindly(handed: Handed, files: Sequence[Path], place: Place, asked: bool, a
     return int(asked)
 
 
-def _may(settings: Settings, right: int) -> bool:
+def _may(state: Path, right: int) -> bool:
     """Whether this user has a right on the agent's memory, where there is one."""
-    state = settings.agent.state
     return not state.exists() or os.access(state, right | os.X_OK)
-
-
-def _check(settings: Settings) -> None:
-    """Before anything is handed over: whether these settings make an agent. Raises ConfigError."""
-    from mediaagent import app
-
-    _, problems = app.plan(settings)
-    if problems:
-        raise ConfigError(problems)
-
-
-def _warn_of_accounts(settings: Settings, handed: Handed) -> None:
-    """Sites ignore accounts that they don't know. A post that would be lost for that is worse than one less account."""
-    from mediaagent import app
-
-    made, _ = app.plan(settings)
-    wanted = [each for name, each in made.uploaders.items() if not handed.to or name in handed.to]
-    told = [app.accounts_of(uploader) for uploader in wanted]
-    if None in told:
-        return
-    there = {account for offered in told if offered for account in offered[_FORMS.get(handed.kind, handed.kind)]}
-    for account in handed.syndicate:
-        if account not in there:
-            near = words.near(account, there)
-            output.tell(f"--syndicate {account}: no target offers this account for such a post; {near}")
 
 
 def settings_of(home: Home, place: Place) -> Settings:
@@ -133,120 +106,122 @@ def _loaded(home: Home, path: Path) -> Settings:
     return read
 
 
-def _settings_beside(home: Home, place: Place) -> Settings | None:
-    """The settings for a drop folder that was named by itself, when they name the same one."""
+def _beside(home: Home, place: Place) -> Place:
+    """For a drop folder that was named by itself: with its settings, when those found here name the same one."""
+    from mediaagent import memory
+
     with suppress(MediaAgentError):
         settings = _loaded(home, home.path())
         if memory.drop_folder(settings).resolve() == place.drop.resolve():
-            return settings
-    return None
+            return place._replace(settings=settings.path, state=settings.agent.state)
+    return place
 
 
 class _Errand:
     """One post on its way."""
 
-    def __init__(self, home: Home, settings: Settings, handed: Handed, files: Sequence[Path], place: Place) -> None:
-        self.bundle: Path | None = None
-        self._large = any(path.stat().st_size > _LARGE for path in files)
-        self._home, self._settings, self._handed, self._place = home, settings, handed, place
-        self._begun = time.monotonic()
+    def __init__(self, home: Home, place: Place, handed: Handed, files: Sequence[Path]) -> None:
+        assert place.state is not None
+        self._home, self._place, self._state, self._handed, self._files = home, place, place.state, handed, files
+        self._bundle: Path | None = None
 
-    def before(self) -> Seen:
-        """What is known of its token already."""
-        if not self._handed.token.startswith("once:"):
-            return Seen()
+    def hand_over(self) -> None:
+        self._bundle = self._place.drop / charge.take(self._handed, self._files, self._place)
+
+    def run(self, seconds: float, as_json: bool) -> int:
+        """All of it, where there may be no agent. Returns the exit code."""
+        if self._files and not _agent_answers(self._state):
+            launch.ahead()  # it loads what it needs while we do
+        from mediaagent import memory
+
+        settings = settings_of(self._home, self._place)
+        if memory.process_in(self._state) is None:
+            _check(settings)
+        if self._handed.syndicate:
+            _warn_of_accounts(settings, self._handed)
+        if not self._known():
+            self.hand_over()
+        return self.tell(self.done(seconds), as_json)
+
+    def _known(self) -> bool:
+        """The same token was handed over before."""
+        from mediaagent.cli.post.looking import Look
+
         with suppress(StateError):
-            return self._look()
-        return Seen()
+            if self._handed.token.startswith("once:"):
+                look = Look(self._state, self._handed.token)
+                try:
+                    return look.now(None).event is not None
+                finally:
+                    look.close()
+        return False
 
     # --- waiting ------------------------------------------------------------------------------------------------------
 
     def done(self, seconds: float) -> Seen:
         """Until it is over, or so many seconds: watches the agent that runs, or is the agent meanwhile."""
-        from mediaagent.cli.run import in_words
+        from mediaagent import memory
+        from mediaagent.cli.post.looking import Look, Seen
 
-        self._begun = time.monotonic()
-        end = self._begun + seconds
-        with output.sending() if self._large else output.progress("delivering"):
+        look = Look(self._state, self._handed.token)
+        look.begin()
+        begun = time.monotonic()
+        large = any(path.stat().st_size > _LARGE for path in self._files)
+        with output.sending() if large else output.progress("delivering"):
             while True:
                 try:
-                    seen = self._look()
-                    if not seen.over and memory.agent_process(self._settings) is None:
-                        with in_words(self._settings.agent.state):
-                            seen = self._be_the_agent(end)
+                    seen = look.now(self._bundle)
+                    if not seen.over and memory.process_in(self._state) is None:
+                        seen = self._be_the_agent(look, begun + seconds)
                 except StateError as error:  # it just starts or ends, or it is another user's
                     seen = Seen(why=str(error))
-                if seen.over or time.monotonic() >= end:
+                past = time.monotonic() - begun
+                if seen.over or past >= seconds:
                     return seen
-                time.sleep(_POLL)
+                time.sleep(min(max(past / 50, _SOONEST), _SLOWEST))
 
-    def _be_the_agent(self, end: float) -> Seen:
-        from mediaagent import app, once
+    def _be_the_agent(self, look: Look, end: float) -> Seen:
+        from mediaagent import app, logs, once
+        from mediaagent.cli.post.looking import Seen
+        from mediaagent.refusals import in_words
 
-        if not _may(self._settings, os.W_OK):
+        if not _may(self._state, os.W_OK):
             return Seen(why="no agent is running, and this user can't be it", over=True)
-        agent = app.make_agent(self._settings, self._home.log("critical"), watch={})
-        try:
-            wanted = self._handed.to
-            agent.lanes = [lane for lane in agent.lanes if not wanted or lane.target.name in wanted]
-            seen: list[Seen] = [Seen()]
+        log = self._home.log() if self._home.log_level else logs.SILENT
+        with in_words(self._state / "outbox.db"):
+            agent = app.make_agent(settings_of(self._home, self._place), log, watch={})
+            try:
+                wanted = self._handed.to
+                agent.lanes = [lane for lane in agent.lanes if not wanted or lane.target.name in wanted]
+                seen = Seen()
 
-            def over() -> bool:
-                seen[0] = self._look()
-                return seen[0].over
+                def over() -> bool:
+                    nonlocal seen
+                    seen = look.now(self._bundle)
+                    return seen.over
 
-            once.work_until(agent, over, max(end - time.monotonic(), 0.0))
-            if self._place.keys and not seen[0].down:  # nobody else has this call's key
-                once.work_until(agent, lambda: not any(lane.wait() == 0 for lane in agent.lanes), _ERRANDS)
-            return seen[0]
-        finally:
-            agent.close()
-
-    # --- looking ------------------------------------------------------------------------------------------------------
-
-    def _look(self) -> Seen:
-        """How it stands now. Raises StateError."""
-        if self.bundle is not None and self.bundle.with_name(f"{REFUSED}{self.bundle.name}").exists():
-            return Seen(why="the agent refused it: its log says why", over=True, refused=True)
-        queue = memory.open_queue(self._settings)
-        try:
-            return self._seen(queue) if queue.exists else Seen()
-        finally:
-            queue.close()
-
-    def _seen(self, queue: Queue) -> Seen:
-        number = queue.event_by_key(SOURCE, self._handed.token)
-        if number is None and self.bundle is not None:
-            number = next(iter(queue.events_of(self.bundle / WORDS)), None)
-        event = queue.event(number) if number is not None else None
-        if number is None or event is None:
-            return Seen(why=queue.troubles().get("drop", ""))
-        lines = queue.deliveries(number)
-        down = {name.removeprefix("upload."): what for name, what in queue.troubles().items()}
-        over = _prepared(event) and all(self._over(line, down) for line in lines)
-        return Seen(event, lines, event.reason, over, down=down)
-
-    def _over(self, line: DeliveryRow, down: dict[str, str]) -> bool:
-        """Nothing more becomes of it soon."""
-        if line.state not in ("waiting", "sending"):
-            return True
-        later = line.due is not None and line.due > datetime.now(UTC) + timedelta(seconds=0.5)
-        if line.state == "waiting" and line.last_error and later:
-            return True
-        return line.target in down and time.monotonic() - self._begun > _PROBED
+                once.work_until(agent, over, max(end - time.monotonic(), 0.0))
+                if self._place.keys and not seen.down:  # nobody else has this call's key
+                    once.work_until(agent, lambda: not any(lane.wait() == 0 for lane in agent.lanes), _ERRANDS)
+                return seen
+            finally:
+                look.close()
+                agent.close()
 
     # --- telling ------------------------------------------------------------------------------------------------------
 
     def tell(self, seen: Seen, as_json: bool) -> int:
         """An address a target, or why there is none. Returns the exit code."""
-        code = _code(seen)
+        from mediaagent.cli.post import telling
+
+        code = telling.code_of(seen)
         if as_json:
-            output.say_json({**_document(seen), "token": self._handed.token, "exit": code})
+            output.say_json({**telling.document(seen), "token": self._handed.token, "exit": code})
         for line in seen.lines:
             if line.state == "delivered" and not as_json:
                 output.say(output.printable(line.url))
         if code:
-            for text in _reasons(seen):
+            for text in telling.reasons(seen):
                 output.tell(text)
         if code == 1:
             output.tell(self._who())
@@ -254,16 +229,18 @@ class _Errand:
 
     def _who(self) -> str:
         """Who delivers what waits."""
-        agent = memory.agent_process(self._settings)
+        from mediaagent import memory
+
+        agent = memory.process_in(self._state)
         if agent is not None:
             return f"it is kept; the running agent (process {agent}) delivers it"
-        path, config = self._settings.path, ""
+        path, config = self._place.settings, ""
         if self._home.find() != path:
             config = f"--config {output.printable(path)} "
         once = f"it is kept; `mediaagent {config}run --once` delivers it, or the next agent that is started"
         gone = [name for name, key in self._place.keys.items() if key.startswith("env:")]
         if gone and not self._lasting(gone[0]):
-            own = self._settings.targets[gone[0]].own
+            own = settings_of(self._home, self._place).targets[gone[0]].own
             login = f"mediaagent login {own['site']} --user {own['user']}"
             return f"{once}, once its key is stored: `{login}`; or the next such call that gets through"
         return once
@@ -274,61 +251,29 @@ class _Errand:
         return any(login.name == name and login.lasting for login in logins.stored())
 
 
-def _prepared(event: EventRow) -> bool:
-    """Its post is made, or nothing comes of that for now."""
-    if event.state != "new":
-        return True
-    return bool(event.reason) and event.due is not None and event.due > datetime.now(UTC)
+# --- before it is handed over -----------------------------------------------------------------------------------------
 
 
-def _code(seen: Seen) -> int:
-    if seen.refused or (seen.event is not None and seen.event.state == "dismissed"):
-        return 3
-    states = {line.state for line in seen.lines}
-    if states & {"rejected", "dropped"}:
-        return 3
-    return 0 if states == {"delivered"} else 1
+def _check(settings: Settings) -> None:
+    """Whether these settings make an agent. Raises ConfigError."""
+    from mediaagent import app
+
+    _, problems = app.plan(settings)
+    if problems:
+        raise ConfigError(problems)
 
 
-def _reasons(seen: Seen) -> list[str]:
-    if seen.event is None:
-        return [seen.why or "the agent has not taken it yet"]
-    if seen.event.state == "dismissed":
-        return [f"not posted: {seen.event.reason}"]
-    if not seen.lines or seen.event.state in ("new", "failed"):
-        return [f"it could not be prepared yet: {seen.event.reason or 'that takes its time'}"]
-    return [_reason(line, seen) for line in seen.lines if line.state != "delivered"]
+def _warn_of_accounts(settings: Settings, handed: Handed) -> None:
+    """Sites ignore accounts that they don't know. A post that would be lost for that is worse than one less account."""
+    from mediaagent import app
 
-
-def _reason(line: DeliveryRow, seen: Seen) -> str:
-    why = line.last_error or seen.down.get(line.target, "")
-    if line.state == "rejected":
-        return f"{line.target}: rejected: {why}"
-    if line.state in ("held", "dropped"):
-        return f"{line.target}: {line.state}" + (f": {why}" if why else "")
-    due = f"; next try {output.local(line.due)}" if line.due and line.last_error else ""
-    return f"{line.target}: it waits: {why or 'it was not tried yet'}{due}"
-
-
-def _document(seen: Seen) -> dict[str, Any]:
-    posts = [
-        {
-            "target": line.target,
-            "state": line.state,
-            "url": line.url or None,
-            "why": line.last_error or seen.down.get(line.target) if line.state != "delivered" else None,
-            "due": output.when(line.due),
-        }
-        for line in seen.lines
-    ]
-    event = seen.event
-    return {
-        "id": event.id if event else None,
-        "state": event.state if event and event.state in ("dismissed", "failed") else _word(seen),
-        "why": seen.why or None,
-        "posts": posts,
-    }
-
-
-def _word(seen: Seen) -> str:
-    return {0: "delivered", 1: "waiting", 3: "rejected"}[_code(seen)]
+    made, _ = app.plan(settings)
+    wanted = [each for name, each in made.uploaders.items() if not handed.to or name in handed.to]
+    told = [app.accounts_of(uploader) for uploader in wanted]
+    if None in told:
+        return
+    there = {account for offered in told if offered for account in offered[_FORMS.get(handed.kind, handed.kind)]}
+    for account in handed.syndicate:
+        if account not in there:
+            near = words.near(account, there)
+            output.tell(f"--syndicate {account}: no target offers this account for such a post; {near}")

@@ -11,25 +11,31 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
-
-import click
+from typing import Any, TextIO
 
 from mediaagent.handover import ACCESS, Handed
 
-__all__ = ["handed", "near", "refuse", "seconds"]
+__all__ = ["Mistaken", "handed", "near", "refuse", "seconds"]
 
 _ONCE, _ONE_TIME = "once:", "post:"
 _LONGEST_TOKEN = 200
+#: Seconds after the last word on a state in which the next one is of the same story: after one that was over, and where
+#: nobody says which it was.
+_OVER, _UNSAID = 3600.0, 86_400.0
 #: These can't be posted without a text.
 _TEXTS = ("status", "entry")
 
 
+class Mistaken(Exception):
+    """The command line says what can't be done; the message has all of it."""
+
+
 def refuse(mistakes: Sequence[str]) -> None:
-    """Raises UsageError when there are any."""
+    """Raises Mistaken when there are any."""
     if mistakes:
-        raise click.UsageError("\n".join(mistakes))
+        raise Mistaken("\n".join(mistakes))
 
 
 def handed(
@@ -48,6 +54,8 @@ def handed(
     to: Sequence[str],
     once: str | None,
     state_key: str,
+    state: str,
+    state_within: str | None,
 ) -> Handed:
     """What is to be posted. Adds to `mistakes` what is wrong; the post is of use only when nothing is."""
     for path in files:
@@ -67,6 +75,9 @@ def handed(
     ]
     if once is not None and not 0 < len(once) <= _LONGEST_TOKEN:
         mistakes.append(f"--once: a token has 1 to {_LONGEST_TOKEN} characters")
+    if (state or state_within is not None) and not state_key:
+        mistakes.append(f"{'--state' if state else '--state-within'} goes with --state-key: of what it is the state")
+    within = seconds(state_within, mistakes, "--state-within", _OVER if state else _UNSAID)
     if message is not None and text_file is not None:
         mistakes.append("-m and --file both give the text: leave one out")
     text = "" if mistakes else _text(kind, message, text_file, mistakes)  # standard input is not read in vain
@@ -76,13 +87,15 @@ def handed(
         kind=kind,
         title=shown,
         body=body,
-        tags=list(tags),
+        tags=tags,
         access=access or "",
         created=when,
-        to=list(to),
-        syndicate=list(syndicate),
-        reply_to=list(reply_to),
+        to=to,
+        syndicate=syndicate,
+        reply_to=reply_to,
         state_key=state_key,
+        state=state,
+        state_within=within,
         files=[os.fsencode(path.name).decode("utf-8", "replace") for path in files],
         handed_at=time.time(),
     )
@@ -115,11 +128,17 @@ def _read(file: str | None, mistakes: list[str]) -> str:
     if file is None and sys.stdin.isatty():
         sys.stderr.write("Write the text, then Ctrl-D:\n")
     try:
-        data = sys.stdin.buffer.read() if file in (None, "-") else Path(file).read_bytes()
+        data = _all_of(sys.stdin) if file in (None, "-") else Path(file).read_bytes()
     except OSError as error:
         mistakes.append(f"--file {file}: {error.strerror}")
         return ""
     return data.decode("utf-8-sig", "replace")
+
+
+@cache
+def _all_of(stream: TextIO) -> bytes:
+    """Standard input can be read once; a command line that is looked at again finds here what it was."""
+    return stream.buffer.read()
 
 
 def _titled(kind: str, title: str | None, text: str) -> tuple[str, str]:
@@ -149,10 +168,10 @@ def near(word: str, known: Any) -> str:
     return did_you_mean(word, known)
 
 
-def seconds(duration: str | None, mistakes: list[str]) -> float:
-    """How long to wait; a minute unless somebody says otherwise."""
+def seconds(duration: str | None, mistakes: list[str], name: str = "--patience", unsaid: float = 60.0) -> float:
+    """A duration of the option `name`; `unsaid` where there is none."""
     if duration is None:
-        return 60.0
+        return unsaid
     from datetime import timedelta
 
     from mediaagent.options import convert
@@ -160,6 +179,6 @@ def seconds(duration: str | None, mistakes: list[str]) -> float:
     try:
         wait: timedelta = convert(duration, timedelta, Path())
     except ValueError as error:
-        mistakes.append(f"--patience: {error}")
-        return 0.0
+        mistakes.append(f"{name}: {error}")
+        return unsaid
     return wait.total_seconds()

@@ -1,0 +1,82 @@
+"""Starts the child's process.
+
+Imports little, so that a command which will need a child can have one started before it loads the rest of itself.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import IO
+
+import mediaagent
+
+__all__ = ["USUAL", "Launched", "ahead", "launch"]
+
+#: The usual limits, as the child is told them.
+USUAL = "{}"
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+_waiting: list[Launched] = []  # started ahead, with the usual limits
+
+
+class Launched:
+    """A child on its way: its socket, what it prints, and the thread that keeps it."""
+
+    def __init__(self, limits: str) -> None:
+        self.socket, theirs = socket.socketpair()
+        self.words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by whoever ends the child
+        self.process: subprocess.Popen[bytes] | None = None
+        started = threading.Event()
+        # The kernel ends a child whose parent *thread* ends (PR_SET_PDEATHSIG), so it gets a thread that outlives it.
+        self.keeper = threading.Thread(target=self._keep, args=(limits, theirs, started), daemon=True)
+        self.keeper.start()
+        started.wait()
+
+    def _keep(self, limits: str, theirs: socket.socket, started: threading.Event) -> None:
+        try:
+            self.process = subprocess.Popen(  # noqa: S603  our own interpreter, our own module
+                [sys.executable, "-P", "-m", "mediaagent.workbench.child", limits],
+                stdin=theirs.fileno(),
+                stdout=self.words,
+                stderr=self.words,
+                cwd="/",
+                env=_environment(),
+                start_new_session=True,
+            )
+        except OSError as error:
+            self.words.write(str(error).encode())
+        finally:
+            theirs.close()
+            started.set()
+        if self.process:
+            self.process.wait()
+
+
+def ahead() -> None:
+    """Starts a child for whoever asks first; nobody needs to. It ends with this process."""
+    _waiting.append(Launched(USUAL))
+
+
+def launch(limits: str) -> Launched:
+    """A child: one that was started ahead where there is one with these limits."""
+    return _waiting.pop() if limits == USUAL and _waiting else Launched(limits)
+
+
+def _environment() -> dict[str, str]:
+    """Nothing secret goes in: only what finding and starting Python needs, and what holds libraries back."""
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    places = [os.environ.get("PYTHONPATH", ""), str(Path(mediaagent.__file__).parents[1])]
+    return kept | {
+        "PYTHONPATH": os.pathsep.join(
+            str(Path(p).absolute()) for place in places for p in place.split(os.pathsep) if p
+        ),
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "OPENCV_IO_MAX_IMAGE_PIXELS": "100000000",
+        "OPENCV_LOG_LEVEL": "ERROR",
+    }

@@ -61,4 +61,4 @@ def get() -> Any:
     """The log."""
     import structlog
 
-    return structlog.get_logger()
+    return structlog.get_logger().bind()  # once; each line would do it anew

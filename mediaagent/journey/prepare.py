@@ -23,9 +23,9 @@ _RETRY = (timedelta(seconds=10), timedelta(minutes=2), timedelta(minutes=15))
 #: What the machine refused (a full disk, no memory) is tried so many times: about a week.
 _PATIENT = 700
 #: Events that are made durable together at the most: their flushes cost little more than those of one.
-_TOGETHER = 32
+_MOST_TOGETHER = 32
 #: Seconds after which those that are prepared wait for no further one.
-_SOON = 0.05
+_SOON = 0.1
 
 
 class Preparing:
@@ -45,14 +45,14 @@ class Preparing:
         self._spool = spool
         self._workbench = workbench
         self._clock = clock
+        self._together = 1  # so many events next: twice as many as a moment allowed
         self._log = log
 
     def step(self) -> bool:
         """Prepares what waits, as many events as a moment allows. Returns whether there was one."""
-        end, made = self._clock.steady() + _SOON, []
-        events = self._outbox.unprepared(_TOGETHER)
+        end, made, done = self._clock.steady() + _SOON, [], 0
         try:
-            for event in events:
+            for done, event in enumerate(self._outbox.unprepared(self._together), 1):
                 if prepared := self._prepared(event):
                     made.append(prepared)
                 if self._clock.steady() >= end:
@@ -60,7 +60,8 @@ class Preparing:
         except Stopping:
             return False  # what is not written down is prepared again
         self._keep(made)
-        return bool(events)
+        self._together = min(2 * done or 1, _MOST_TOGETHER)
+        return done > 0
 
     def _prepared(self, event: Event) -> Prepared | None:
         """The event's post, not yet safe on disk; None for one that gets none now. Raises Stopping."""

@@ -52,7 +52,8 @@ class Preparing:
         """Prepares what waits, as many events as a moment allows. Returns whether there was one."""
         end, made, done = self._clock.steady() + _SOON, [], 0
         try:
-            for done, event in enumerate(self._outbox.unprepared(self._together), 1):
+            for event in self._outbox.unprepared(self._together):
+                done += 1
                 if prepared := self._prepared(event):
                     made.append(prepared)
                 if self._clock.steady() >= end:

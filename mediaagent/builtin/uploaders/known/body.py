@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import time
@@ -40,7 +41,7 @@ class Body:
         self.media_type = media_type
         self.started = False  # once true, the far side may have got it
         self.finished = False  # all of it has left
-        self._pieces = [(piece, _size(piece)) for piece in pieces]
+        self._pieces = [(piece, _size(piece)) for piece in _joined(pieces)]
 
     def __len__(self) -> int:
         return sum(size for _, size in self._pieces)
@@ -60,6 +61,15 @@ class Body:
         for piece, _ in self._pieces:
             if not isinstance(piece, bytes):
                 piece.close()
+
+
+def _joined(pieces: Sequence[bytes | IO[bytes]]) -> Iterator[bytes | IO[bytes]]:
+    """Bytes that follow each other as one piece: each is sent with a call of its own."""
+    for small, run in itertools.groupby(pieces, lambda piece: isinstance(piece, bytes)):
+        if small:
+            yield b"".join(run)  # type: ignore[arg-type]
+        else:
+            yield from run
 
 
 def _size(piece: bytes | IO[bytes]) -> int:

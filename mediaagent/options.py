@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import os
 import re
 import types
@@ -135,7 +136,7 @@ def plugin(cls: type[T]) -> type[T]:
 
 def options_of(cls: type[Any]) -> list[Option]:
     """The options of a plug-in, in order of declaration."""
-    hints = typing.get_type_hints(cls)
+    hints = _hints(typing.cast(Any, cls))
     found = []
     for field in dataclasses.fields(cls):
         if _META not in field.metadata:
@@ -145,6 +146,11 @@ def options_of(cls: type[Any]) -> list[Option]:
             default = field.default_factory()
         found.append(Option(field.name, field.metadata[_META]["help"], hints[field.name], default))
     return found
+
+
+@functools.cache
+def _hints(cls: Any) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def build(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from mediaagent.model import (
     Claim,
@@ -42,6 +42,7 @@ __all__ = [
     "Marks",
     "Outbox",
     "PassesOn",
+    "Prepared",
     "Progress",
     "ReadsContent",
     "RevisesPosts",
@@ -229,8 +230,8 @@ class Spool(Protocol):
     def variant(self, event_id: int, revision: int, limit: int) -> Path:
         """An empty folder for a smaller form of it."""
 
-    def seal(self, event: Event, folder: Path) -> None:
-        """What was made of an event is on disk when this returns, and says itself what it is."""
+    def seal(self, made: Sequence[tuple[Event, Path]]) -> None:
+        """What was made of each event, in its folder, is on disk when this returns, and says itself what it is."""
 
     def release(self, paths: Iterable[Path]) -> None:
         """Removes copies that nobody needs any more."""
@@ -307,6 +308,15 @@ class Ledger(Protocol):
         """The id of the last part that was taken under this name; "" for none."""
 
 
+class Prepared(NamedTuple):
+    """An event's post as it was prepared, notes for `why`, and the folder in which its files were made."""
+
+    event: Event
+    post: Post
+    notes: Sequence[str]
+    folder: Path
+
+
 class Outbox(Protocol):
     """Events on their way to a prepared post. Each method is one transaction."""
 
@@ -319,13 +329,13 @@ class Outbox(Protocol):
         Returns what was done with each, in a word: "new", "revised", "joined" (nothing that people would see),
         "late" (it can't be shown any more), "spare" (the same again), "nothing"."""
 
-    def unprepared(self) -> Event | None:
-        """The event that has waited longest for its post to be prepared."""
+    def unprepared(self, most: int) -> Sequence[Event]:
+        """The events that have waited longest for their posts to be prepared."""
 
-    def keep(self, event: Event, post: Post, notes: Sequence[str]) -> int | None:
-        """The prepared post; its deliveries may begin.
+    def keep(self, made: Sequence[Prepared]) -> Sequence[int | None]:
+        """Prepared posts, all or none of them; their deliveries may begin.
 
-        One that is the same again (`Post.bucket`) gets none: returned is the event whose post counts it instead."""
+        One that is the same again (`Post.bucket`) gets none: in its place stands the event whose post counts it."""
 
     def dismiss(self, event: Event, reason: str) -> None:
         """The event is not posted, and why."""

@@ -74,7 +74,13 @@ def names_for(event: Event, zone: tzinfo | None) -> dict[str, Any]:
 
 def render(template: str, names: Mapping[str, Any]) -> str:
     """The text, without control characters. Raises jinja2.TemplateError."""
-    return plain(_environment().from_string(template).render(names)[:_LONGEST])
+    return plain(_compiled(template).render(names)[:_LONGEST])
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(template: str) -> jinja2.Template:
+    """Templates are the settings' own, a handful; to compile one takes longer than to render it a hundred times."""
+    return _environment().from_string(template)
 
 
 def plain(text: str) -> str:

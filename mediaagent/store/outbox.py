@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from mediaagent.model import Event, Part, Post, Route, Sighting
+from mediaagent.ports import Prepared
 from mediaagent.store import repeats
 from mediaagent.store.codec import dumps, epoch, loads
 from mediaagent.store.database import Database
@@ -243,13 +244,13 @@ class SqliteOutbox:
                 ],
             )
 
-    def unprepared(self) -> Event | None:
+    def unprepared(self, most: int) -> Sequence[Event]:
         with self._database.reading() as connection:
-            row = connection.execute(
-                "SELECT * FROM events WHERE state = 'new' AND prepare_at <= ? ORDER BY prepare_at, id LIMIT 1",
-                (epoch(self._now()),),
-            ).fetchone()
-            return self._event(connection, row) if row else None
+            rows = connection.execute(
+                "SELECT * FROM events WHERE state = 'new' AND prepare_at <= ? ORDER BY prepare_at, id LIMIT ?",
+                (epoch(self._now()), most),
+            ).fetchall()
+            return [self._event(connection, row) for row in rows]
 
     def next_to_prepare(self) -> datetime | None:
         """When `unprepared` will have something."""
@@ -268,7 +269,11 @@ class SqliteOutbox:
         ).fetchall()
         return event_from(row, tuple(part_from(part, self._spool, row["key"]) for part in rows))
 
-    def keep(self, event: Event, post: Post, notes: Sequence[str]) -> int | None:
+    def keep(self, made: Sequence[Prepared]) -> Sequence[int | None]:
+        with self._database.transaction():
+            return [self._keep(each.event, each.post, each.notes) for each in made]
+
+    def _keep(self, event: Event, post: Post, notes: Sequence[str]) -> int | None:
         relative = replace(
             post, parts=tuple(replace(part, file=part.file.relative_to(self._spool)) for part in post.parts)
         )

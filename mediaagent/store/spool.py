@@ -36,6 +36,7 @@ from mediaagent.store.weights import Weights, on_disk
 
 __all__ = ["DiskSpool", "new_id"]
 
+_NOTE_BEGUN = ".event.json.new"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 #: Room that stays free on the spool's disk: a tenth of it, but no more than this.
 _RESERVE = 2_000_000_000
@@ -164,15 +165,17 @@ class DiskSpool:
         self._weights.put(home, 0)
         return home
 
-    def seal(self, event: Event, folder: Path) -> None:
-        """What was made of an event is on disk, and says itself what it is."""
-        brief = replace(event, parts=tuple(replace(part, files={}) for part in event.parts))
-        temporary = folder / ".event.json.new"
-        temporary.write_bytes(dumps(brief).encode())
-        list(_flushers().map(_fsync, folder.iterdir()))
-        temporary.replace(folder / "event.json")
-        list(_flushers().map(_fsync, (folder, folder.parent)))
-        self._weights.weigh(folder)
+    def seal(self, made: Sequence[tuple[Event, Path]]) -> None:
+        for event, folder in made:
+            brief = replace(event, parts=tuple(replace(part, files={}) for part in event.parts))
+            (folder / _NOTE_BEGUN).write_bytes(dumps(brief).encode())
+        folders = [folder for _, folder in made]
+        list(_flushers().map(_fsync, [file for folder in folders for file in folder.iterdir()]))
+        for folder in folders:
+            (folder / _NOTE_BEGUN).replace(folder / "event.json")
+        list(_flushers().map(_fsync, [*folders, *{folder.parent for folder in folders}]))
+        for folder in folders:
+            self._weights.weigh(folder)
 
     def release(self, paths: Iterable[Path]) -> None:
         for path in paths:

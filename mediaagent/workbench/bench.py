@@ -94,11 +94,12 @@ class ProcessWorkbench:
         """The post that is sent, and notes for `why`. Raises Discarded, or Deferred when another try may do better."""
         notes: list[str] = []
         decode = event.source != SOURCE  # who hands a file over says that it is finished; what is watched, proves it
-        post = self._proven(post, notes, decode)
+        if steps:  # an enricher gets nothing that is no picture; else cleaning tells as much
+            post = self._proven(post, notes, decode)
         for step, options in steps:
             post = self._enriched(post, event, step, options, folder, notes)
         gate = Gate(self._of_text, Known(self._secrets()), folder)
-        post = gate.passed(self._cleaned(post, folder, notes, decode), event)
+        post = gate.passed(self._cleaned(post, folder, notes, decode, proven=bool(steps)), event)
         return post, (*notes, *gate.notes)
 
     def shrink(self, post: Post, limit: int, folder: Path) -> Post:
@@ -182,8 +183,9 @@ class ProcessWorkbench:
         notes += told_of(step, post, better)
         return better
 
-    def _cleaned(self, post: Post, folder: Path, notes: list[str], decode: bool) -> Post:
+    def _cleaned(self, post: Post, folder: Path, notes: list[str], decode: bool, *, proven: bool) -> Post:
         parts, reasons = [], []
+        trouble = "its metadata can't be removed" if proven else "it does not decode"
         for number, part in enumerate(map(as_seen, post.parts), 1):
             if not is_picture(part):
                 parts.append(replace(part, size=size_of(part)))
@@ -193,9 +195,10 @@ class ProcessWorkbench:
                 continue
             answer = self._of_picture(wire.Clean(part, folder / f"sent-{number:03}", decode))
             if isinstance(answer, wire.Cleaned):
-                parts.append(ours(answer.part, part, folder))
+                facts = part.facts if proven else {**part.facts, **answer.facts}
+                parts.append(replace(ours(answer.part, part, folder), facts=facts))
             else:
-                reasons.append(f"{part.name} left out: its metadata can't be removed ({reason_of(answer)})")
+                reasons.append(f"{part.name} left out: {trouble} ({reason_of(answer)})")
         notes += reasons
         return with_pictures(post, list(uniquely_named(parts)), reasons)
 

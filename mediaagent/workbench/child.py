@@ -105,17 +105,18 @@ def _do(request: wire.Request) -> wire.Answer:
         return wire.Told(_proven(_read(request.file), request.decode))
     data = _read(request.part.file)
     if isinstance(request, wire.Clean):
-        written, media_type, ending = _cleaned(data, request.decode)
+        made = _cleaned(data, request.decode)
     else:
         from mediaagent.workbench import pictures
 
-        written, media_type, ending = pictures.smaller(data, request.limit), "image/jpeg", ".jpg"
-    file = request.target.with_name(request.target.name + ending)
-    _write(file, written)
+        made = whole.Cleaned(pictures.smaller(data, request.limit), "image/jpeg", ".jpg", {})
+    file = request.target.with_name(request.target.name + made.ending)
+    _write(file, made.data, durably=isinstance(request, wire.Shrink))
     name = request.part.name
-    if media_type != request.part.media_type:
-        name = str(Path(name).with_suffix(ending))
-    return wire.Cleaned(replace(request.part, file=file, name=name, media_type=media_type, size=len(written)))
+    if made.media_type != request.part.media_type:
+        name = str(Path(name).with_suffix(made.ending))
+    part = replace(request.part, file=file, name=name, media_type=made.media_type, size=len(made.data))
+    return wire.Cleaned(part, made.facts)
 
 
 def _proven(data: bytes, decode: bool) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def _proven(data: bytes, decode: bool) -> dict[str, Any]:
     return told
 
 
-def _cleaned(data: bytes, decode: bool) -> tuple[bytes, str, str]:
+def _cleaned(data: bytes, decode: bool) -> whole.Cleaned:
     made = None if decode else whole.clean(data)
     if made is None:
         from mediaagent.workbench import pictures
@@ -165,8 +166,13 @@ def _read(file: Path) -> bytes:
     return data
 
 
-def _write(file: Path, data: bytes) -> None:
-    """As a temporary file first, then on disk before its name is: the post that names it is durable, too."""
+def _write(file: Path, data: bytes, *, durably: bool) -> None:
+    """What is not written durably the spool seals with all that is made of its event, and of others beside it.
+
+    Durably: as a temporary file first, then on disk before its name is: the post that names it is durable, too."""
+    if not durably:
+        file.write_bytes(data)
+        return
     temporary = file.with_name(file.name + ".tmp")
     with open(temporary, "wb") as stream:
         stream.write(data)

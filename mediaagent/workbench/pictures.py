@@ -18,9 +18,9 @@ import numpy as np
 from mediaagent.workbench.containers import MOST_PIXELS, BadPicture, dimensions, kind_of, segments_of_jpeg
 from mediaagent.workbench.exif import exif_of, told
 from mediaagent.workbench.metadata import colour_profile, with_colour_profile, without_metadata
-from mediaagent.workbench.whole import prove_checksums as _prove_checksums
+from mediaagent.workbench.whole import Cleaned, prove_checksums
 
-__all__ = ["MOST_PIXELS", "BadPicture", "clean", "prove", "smaller"]
+__all__ = ["MOST_PIXELS", "BadPicture", "Cleaned", "clean", "prove", "smaller"]
 
 _QUALITY = 92
 
@@ -33,42 +33,51 @@ def prove(data: bytes) -> dict[str, Any]:
     """Decodes the whole picture. What it tells of itself: width, height, and where EXIF knows: motion_box, taken_at.
 
     Raises BadPicture."""
-    size = dimensions(data)
-    if size and size[0] * size[1] > MOST_PIXELS:
-        raise BadPicture(f"{size[0]} x {size[1]} pixels are more than the limit of {MOST_PIXELS // 1_000_000} million")
-    if kind_of(data) == "png":
-        _prove_checksums(data)
-    pixels = _decode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
-    if kind_of(data) == "jpeg" and not any(marker == 0xD9 for marker, _ in segments_of_jpeg(data)):
-        raise BadPicture("it is cut: no end marker")  # some releases decode what there is and keep quiet
-    return told(data) | {"width": pixels.shape[1], "height": pixels.shape[0]}
+    _look_over(data)
+    return _facts(data, _decoded(data))
 
 
-def clean(data: bytes) -> tuple[bytes, str, str]:
-    """The picture upright and without metadata; its media type and file-name ending. Raises BadPicture.
+def clean(data: bytes) -> Cleaned:
+    """The picture upright and without metadata, decoded in full; facts as `prove` tells them. Raises BadPicture.
 
     Not a pixel changes where the picture is upright already and of a format that browsers show; else it is written anew
     (JPEG and WebP at quality 92)."""
+    _look_over(data)
     kind, orientation = kind_of(data), exif_of(data).orientation
     if orientation == 1:
         try:
             stripped = without_metadata(data)
         except IndexError:
             raise BadPicture("its pieces don't fit together") from None
-        if stripped is not None:
-            prove(stripped)  # what goes out was decoded just as it goes out
-            return stripped, f"image/{kind}", _ENDINGS[kind]
-    pixels = _turned(_decode(data, cv2.IMREAD_UNCHANGED), orientation)
+        if stripped is not None:  # what goes out was decoded just as it goes out
+            return Cleaned(stripped, f"image/{kind}", _ENDINGS[kind], _facts(data, _decoded(stripped)))
+    pixels = _decode(data, cv2.IMREAD_UNCHANGED)
+    facts, pixels = _facts(data, pixels), _turned(pixels, orientation)
     if kind == "webp":
-        lossless = b"VP8L" in data[12:64]
-        return (
-            _encode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, 101 if lossless else _QUALITY]),
-            "image/webp",
-            ".webp",
-        )
+        quality = 101 if b"VP8L" in data[12:64] else _QUALITY  # lossless stays so
+        return Cleaned(_encode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, quality]), "image/webp", ".webp", facts)
     if kind in ("png", "gif", "bmp", "tiff", "ppm"):
-        return _encode(".png", pixels, []), "image/png", ".png"
-    return _jpeg(pixels, _QUALITY, colour_profile(data)), "image/jpeg", ".jpg"
+        return Cleaned(_encode(".png", pixels, []), "image/png", ".png", facts)
+    return Cleaned(_jpeg(pixels, _QUALITY, colour_profile(data)), "image/jpeg", ".jpg", facts)
+
+
+def _look_over(data: bytes) -> None:
+    """What its bytes tell without a decoder. Raises BadPicture."""
+    size, kind = dimensions(data), kind_of(data)
+    if size and size[0] * size[1] > MOST_PIXELS:
+        raise BadPicture(f"{size[0]} x {size[1]} pixels are more than the limit of {MOST_PIXELS // 1_000_000} million")
+    if kind == "png":
+        prove_checksums(data)
+    if kind == "jpeg" and not any(marker == 0xD9 for marker, _ in segments_of_jpeg(data)):
+        raise BadPicture("it is cut: no end marker")  # some releases decode what there is and keep quiet
+
+
+def _decoded(data: bytes) -> Pixels:
+    return _decode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+
+
+def _facts(data: bytes, pixels: Pixels) -> dict[str, Any]:
+    return told(data) | {"width": pixels.shape[1], "height": pixels.shape[0]}
 
 
 _ENDINGS = {"jpeg": ".jpg", "png": ".png", "gif": ".gif", "webp": ".webp"}

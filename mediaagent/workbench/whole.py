@@ -6,17 +6,26 @@ It serves for what somebody handed over as finished. What the structure alone ca
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from typing import Any, NamedTuple
 
 from mediaagent.rules.completeness import examine
 from mediaagent.workbench.containers import MOST_PIXELS, BadPicture, chunks_of_png, dimensions, kind_of
 from mediaagent.workbench.exif import exif_of, told
 from mediaagent.workbench.metadata import without_metadata
 
-__all__ = ["clean", "prove", "prove_checksums"]
+__all__ = ["Cleaned", "clean", "prove", "prove_checksums"]
 
 #: What browsers show as it is, and the ending of its name.
 _ENDINGS = {"jpeg": ".jpg", "png": ".png", "gif": ".gif", "webp": ".webp"}
+
+
+class Cleaned(NamedTuple):
+    """A picture as it may go out, and what the original told of itself."""
+
+    data: bytes
+    media_type: str
+    ending: str  # of its file's name
+    facts: dict[str, Any]
 
 
 def prove(data: bytes) -> dict[str, Any] | None:
@@ -34,18 +43,19 @@ def prove(data: bytes) -> dict[str, Any] | None:
     return told(data) | {"width": size[0], "height": size[1]}
 
 
-def clean(data: bytes) -> tuple[bytes, str, str] | None:
+def clean(data: bytes) -> Cleaned | None:
     """What `pictures.clean` makes of it; None when it has to be written anew. Raises BadPicture."""
     kind = kind_of(data)
     if kind not in _ENDINGS or exif_of(data).orientation != 1:
         return None
+    facts = prove(data)
     try:
         stripped = without_metadata(data)
     except IndexError:
         raise BadPicture("its pieces don't fit together") from None
-    if stripped is None or prove(stripped) is None:
+    if facts is None or stripped is None or prove(stripped) is None:
         return None
-    return stripped, f"image/{kind}", _ENDINGS[kind]
+    return Cleaned(stripped, f"image/{kind}", _ENDINGS[kind], facts)
 
 
 def prove_checksums(data: bytes) -> None:

@@ -129,7 +129,7 @@ class Enrich(msgspec.Struct, frozen=True, tag=True):
 
 
 class Clean(msgspec.Struct, frozen=True, tag=True):
-    """Write a picture upright and without metadata; `target` still lacks its ending."""
+    """Write a picture upright and without metadata, decoded in full; `target` still lacks its ending."""
 
     part: PostPart
     target: Path
@@ -178,9 +178,10 @@ class Enriched(msgspec.Struct, frozen=True, tag=True):
 
 
 class Cleaned(msgspec.Struct, frozen=True, tag=True):
-    """The part as it was written."""
+    """The part as it was written, and what the picture told of itself."""
 
     part: PostPart
+    facts: dict[str, Any] = {}
 
 
 class Sifted(msgspec.Struct, frozen=True, tag=True):

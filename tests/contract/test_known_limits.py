@@ -14,6 +14,7 @@ from mediaagent.api import Post, PostPart, Sighting, Text
 from mediaagent.builtin.uploaders.known import Known
 from mediaagent.journey.deliver import Lane
 from mediaagent.journey.plan import Target
+from mediaagent.ports import Prepared
 from mediaagent.store.state import StateFolder
 from mediaagent.testing import FakeClock
 from mediaagent.workbench.bench import ProcessWorkbench
@@ -33,8 +34,7 @@ class Outgoing:
         self.clock, self.log, self.bench = FakeClock(NOON), Quiet(), ProcessWorkbench()
         self.state = StateFolder(folder / "state", 4_000 * MB, self.clock.now)
         self.state.outbox.add("ci", [Sighting(key="k", kind="run", happened_at=NOON, parts=())], ["site"])
-        event = self.state.outbox.unprepared()
-        assert event is not None
+        (event,) = self.state.outbox.unprepared(1)
         made = self.state.spool.folder(event.id, event.revision)
         parts = []
         for name, size in sizes.items():
@@ -42,7 +42,7 @@ class Outgoing:
             os.truncate(made / name, size)  # holes: no test waits for a disk
             parts.append(PostPart(file=made / name, role="file", media_type="text/plain", name=name, size=size))
         post = Post(kind="entry", title="Nightly", happened_at=NOON, body=(Text("It failed."),), parts=tuple(parts))
-        self.state.outbox.keep(event, replace(post, source="ci", key="k"), [])
+        self.state.outbox.keep([Prepared(event, replace(post, source="ci", key="k"), [], made)])
         target = Target(name="site", uploader=known)
         self.lane = Lane(target, self.state.deliveries, self.bench, self.state.spool, self.clock, self.log)
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from mediaagent.cli.commands import main
 from mediaagent.model import Fingerprint, Part, Post, PostPart, Receipt, Sighting, Text
+from mediaagent.ports import Prepared
 from mediaagent.store.spool import new_id
 from mediaagent.store.state import StateFolder
 
@@ -125,7 +126,7 @@ class Memory:
             happened_at=event.happened_at,
             parts=(PostPart(file=file, role="picture", media_type="image/jpeg", name="a.jpg", size=22),),
         )
-        self.state.outbox.keep(event, post, ("best_frame kept 1 of 1",))
+        self.state.outbox.keep([Prepared(event, post, ("best_frame kept 1 of 1",), file.parent)])
 
     def deliver(self, target: str, outcome: str) -> None:
         begun = self.state.deliveries.begin(target, asking_after=timedelta(0))

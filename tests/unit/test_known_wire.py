@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
+import urllib3
 
 from mediaagent.api import Deferred, Post, PostPart, Rejected, Secret
 from mediaagent.builtin.uploaders.known import Known, encryption
@@ -98,7 +98,7 @@ def test_a_port_that_speaks_no_tls_is_told_in_words() -> None:
 def test_what_openssl_says_is_told_in_words(text: str, said: str) -> None:
     from mediaagent.builtin.uploaders.known.client import _words
 
-    words = _words(requests.exceptions.SSLError(text), "example.org", 1.0)
+    words = _words(urllib3.exceptions.SSLError(text), "example.org", 1.0)
     assert said in words
     assert "_ssl.c" not in words
 
@@ -258,7 +258,8 @@ _UPLOAD = """
     from pathlib import Path
     from mediaagent.builtin.uploaders.known.body import multipart
     from mediaagent.builtin.uploaders.known.client import Client
-    with Client(sys.argv[1], "birdcam", "key", seconds=60, loopback=True) as client:
+    from mediaagent.builtin.uploaders.known.wires import Wires
+    with Client(sys.argv[1], "birdcam", "key", seconds=60, wires=Wires(sys.argv[1], loopback=True)) as client:
         client.get("/")
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         client.post("/photo/edit", multipart({"title": "x"}, "photo", "x.png", "image/png", Path(sys.argv[2])))
@@ -306,8 +307,8 @@ def test_an_upload_of_300_mb_needs_no_more_memory_than_a_small_one(tmp_path: Pat
     assert int(grown) < 8_000  # kB
 
 
-def test_requests_is_imported_only_when_something_is_sent() -> None:
-    code = "import sys, mediaagent.builtin.uploaders.known; print('requests' in sys.modules)"
+def test_urllib3_is_imported_only_when_something_is_sent() -> None:
+    code = "import sys, mediaagent.builtin.uploaders.known; print('urllib3' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "False"
 

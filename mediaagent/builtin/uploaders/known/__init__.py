@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ from mediaagent.api import (
 if TYPE_CHECKING:
     from mediaagent.builtin.uploaders.known.client import Client
     from mediaagent.builtin.uploaders.known.desk import Desk
+    from mediaagent.builtin.uploaders.known.wires import Wires
 
 __all__ = ["Known"]
 
@@ -208,8 +210,13 @@ class Known:
     def _client(self, key: str) -> Client:
         from mediaagent.builtin.uploaders.known.client import Client
 
-        seconds, loopback = self.timeout.total_seconds(), _loopback(self.site)
-        return Client(self.site, self.user, key, seconds=seconds, loopback=loopback)
+        return Client(self.site, self.user, key, seconds=self.timeout.total_seconds(), wires=self._wires)
+
+    @cached_property
+    def _wires(self) -> Wires:
+        from mediaagent.builtin.uploaders.known.wires import Wires
+
+        return Wires(self.site, loopback=_loopback(self.site))
 
     def _reveal(self) -> str:
         """The key, read anew each time. Raises Deferred: a key that is put right later loses nothing."""

@@ -1,25 +1,23 @@
 """Talks HTTP to one Known site: signed, never redirected, each failure of the network told as Deferred.
 
-The only module that imports requests. A client lives for one call of the uploader: no connection idles until the site
-has dropped it (a reset that would look like a lost reply), and a renewed key is read at once.
+A client lives for one call of the uploader, so a renewed key is read at once.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Mapping
-from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
 
-import requests
-from requests.utils import get_environ_proxies
+import urllib3
+from urllib3 import exceptions
 
 from mediaagent.api import Deferred
 from mediaagent.builtin.uploaders.known.answers import Answer
 from mediaagent.builtin.uploaders.known.body import Body, ShortFileError
 from mediaagent.builtin.uploaders.known.signing import signature, target
+from mediaagent.builtin.uploaders.known.wires import Wires
 
 __all__ = ["Client"]
 
@@ -33,24 +31,16 @@ _BYTES_A_SECOND = 1_000_000  # what the slowest site turns a picture over in; me
 class Client:
     """One user at one site. Use as a context manager."""
 
-    def __init__(self, site: str, user: str, key: str, *, seconds: float, loopback: bool) -> None:
+    def __init__(self, site: str, user: str, key: str, *, seconds: float, wires: Wires) -> None:
         self.site = site.rstrip("/")
-        self._user, self._key, self._seconds = user, key, seconds
-        self._session = session = requests.Session()
-        session.trust_env = False  # a .netrc would put its own Authorization beside the signature
-        session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-        if not loopback:
-            session.proxies.update(get_environ_proxies(self.site))
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        session.headers = requests.structures.CaseInsensitiveDict(
-            {"Accept": "application/json", "User-Agent": "mediaagent", "X-KNOWN-USERNAME": user}
-        )
+        self._key, self._seconds, self._wires = key, seconds, wires
+        self._headers = {"Accept": "application/json", "User-Agent": "mediaagent", "X-KNOWN-USERNAME": user}
 
     def __enter__(self) -> Client:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._session.close()
+        self._wires.done()
 
     def get(self, path: str) -> Answer:
         """Asks for `path` (below the site's address, with its query). Raises Deferred when there is no answer."""
@@ -69,15 +59,15 @@ class Client:
 
     def _send(self, method: str, path: str, body: Body | None) -> Answer:
         url = self.site + target(path)
-        headers = {"Content-Type": body.media_type} if body else {}
-        request = self._session.prepare_request(requests.Request(method, url, data=body, headers=headers))
-        request.headers["X-KNOWN-SIGNATURE"] = signature(self._key, request.path_url)
         seconds = self._seconds + (len(body) / _BYTES_A_SECOND if body else 0)
         stall = min(_CONNECT_SECONDS, seconds)
+        answered = False
         try:
-            with self._session.send(request, stream=True, allow_redirects=False, timeout=(stall, seconds)) as response:
-                return Answer(response.status_code, _small(response.headers), _read(response, seconds))
-        except (requests.RequestException, ShortFileError) as error:
+            response = self._wires.send(method, url, self._signed(url, body), body, stall, seconds)
+            answer = Answer(response.status, _small(response.headers), _read(response, seconds))
+            answered = body is None or body.finished
+            return answer
+        except (exceptions.HTTPError, ShortFileError) as error:
             words = _words(error, urlsplit(url).hostname or url, seconds)
             if "timed out" in str(error) and body and body.started and not body.finished:
                 words = f"the site stopped reading in the middle of what we sent, for {stall:.0f} s"
@@ -86,19 +76,34 @@ class Client:
                 in_doubt=body is not None and body.started,
                 target_down=not isinstance(error, ShortFileError),
             ) from None  # the request in the original carries the signature
+        finally:
+            if answered:
+                self._wires.done()
+            else:
+                self._wires.cut()
+
+    def _signed(self, url: str, body: Body | None) -> dict[str, str]:
+        sent = {"Content-Type": body.media_type, "Content-Length": str(len(body))} if body else {}
+        as_sent = urllib3.util.parse_url(url).request_uri
+        return {**self._headers, **sent, "X-KNOWN-SIGNATURE": signature(self._key, as_sent)}
 
 
 def _small(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def _read(response: requests.Response, seconds: float) -> bytes:
+def _read(response: urllib3.BaseHTTPResponse, seconds: float) -> bytes:
     end = time.monotonic() + seconds
     body = bytearray()
-    for chunk in response.iter_content(64 * 1024):
-        body += chunk
-        if len(body) > _LONGEST_ANSWER or time.monotonic() > end:
-            raise requests.ConnectionError("the answer does not end")
+    try:
+        for chunk in response.stream(64 * 1024):
+            body += chunk
+            if len(body) > _LONGEST_ANSWER or time.monotonic() > end:
+                raise exceptions.ProtocolError("the answer does not end")
+    except BaseException:
+        response.close()  # what is left of it must not be taken for the next one
+        raise
+    response.release_conn()
     return bytes(body)
 
 
@@ -106,17 +111,19 @@ def _words(error: Exception, host: str, seconds: float) -> str:
     text = str(error)
     if isinstance(error, ShortFileError):
         return text
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, exceptions.SSLError):
         return f"no secure connection: {_tls_words(text)}"
-    if isinstance(error, requests.exceptions.ProxyError):
+    if isinstance(error, exceptions.ProxyError):
         return "the proxy could not be used"
-    if isinstance(error, requests.exceptions.ConnectTimeout):
+    if isinstance(error, exceptions.NameResolutionError):
+        return f'there is no host "{host}", or the name service is out of reach'
+    if isinstance(error, exceptions.ConnectTimeoutError):
         return "no connection in time"
-    if isinstance(error, requests.Timeout) or "timed out" in text:
+    if isinstance(error, exceptions.TimeoutError) or "timed out" in text:
         return f"no answer within {seconds:.0f} s"
     for mark, words in _CAUSES.items():
         if mark in text:
-            return words.format(host=host)
+            return words
     return "the connection broke"
 
 
@@ -149,7 +156,6 @@ _TLS_CAUSES = {
     "UNSUPPORTED_PROTOCOL": _OTHER_TLS,
 }
 _CAUSES = {
-    "NameResolutionError": 'there is no host "{host}", or the name service is out of reach',
     "Connection refused": "connection refused: nothing answers there",
     "Network is unreachable": "the network is unreachable",
     "No route to host": "there is no route to the host",

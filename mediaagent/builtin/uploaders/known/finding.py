@@ -35,6 +35,8 @@ __all__ = [
 
 _PAGE = 10  # the site ignores any other wish
 _MOST_PAGES = 20
+#: What stands hidden in a text, alone in its span.
+_HIDDEN = re.compile(r'<span hidden(?:="[^"]*")?(?: style="[^"]*")?>\s*([a-z0-9_]+)\s*</span>')
 _LINK = re.compile(r'<a [^>]*?href="([^"]*/file/[^"/]+/[^"/]+)"')
 
 
@@ -65,8 +67,7 @@ class Item:
 
     def carries(self, key: str) -> bool:
         """Our key is where we put it, not merely quoted."""
-        span = re.search(rf"<span hidden(?:=\"[^\"]*\")?(?: style=\"[^\"]*\")?>\s*{key}\s*</span>", self.html)
-        return bool(span) or f"#{key}" in self.tags.replace(",", " ").split()
+        return key in _HIDDEN.findall(self.html) or f"#{key}" in self.tags.replace(",", " ").split()
 
     def holds(self, name: str) -> bool:
         return any(names.same(name, held.name) for held in self.attachments)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mediaagent import logs
 from mediaagent.clock import SystemClock
@@ -26,13 +26,14 @@ from mediaagent.model import SeenFile, Verdict
 from mediaagent.planning import Plan, accounts_of, own_secrets, plan, private_files, self_checks, sent_to
 from mediaagent.ports import Lookout
 from mediaagent.settings import Settings
-from mediaagent.store import figures as outbox_figures
 from mediaagent.store import proof
 from mediaagent.store.drop import DropFolder
-from mediaagent.store.figures import Figures
 from mediaagent.store.housekeeping import Housekeeping
-from mediaagent.store.owner import Owner
 from mediaagent.store.state import StateFolder, watched_since
+
+if TYPE_CHECKING:
+    from mediaagent.store.figures import Figures
+    from mediaagent.store.owner import Owner
 
 __all__ = [
     "Agent",
@@ -194,11 +195,15 @@ def _intake(settings: Settings, state: StateFolder, targets: tuple[str, ...], lo
 
 def open_owner(settings: Settings) -> Owner:
     """The outbox, for its owner's commands. Raises StateError."""
+    from mediaagent.store.owner import Owner
+
     return Owner(state_database(settings))
 
 
 def figures(settings: Settings) -> Figures:
     """The outbox in figures. Raises StateError."""
+    from mediaagent.store import figures as outbox_figures
+
     return outbox_figures.read(state_database(settings))
 
 

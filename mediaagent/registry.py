@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
 from typing import Any
 
 from mediaagent.errors import PluginError
@@ -33,12 +33,28 @@ class PluginRecord:
 
 @cache
 def _points(kind: str) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUPS[kind])}
+    """All that are installed. One that comes along keeps its name, whoever else takes it."""
+    return {point.name: point for point in entry_points(group=GROUPS[kind])} | _own(kind)
+
+
+@cache
+def _own(kind: str) -> dict[str, EntryPoint]:
+    """Those that come along: to find them, no other package's list has to be read."""
+    try:
+        points = distribution("mediaagent").entry_points
+    except PackageNotFoundError:  # a source tree that is not installed has no entry points at all
+        return {}
+    return {point.name: point for point in points if point.group == GROUPS[kind]}
+
+
+def _point(kind: str, name: str) -> EntryPoint | None:
+    return _own(kind).get(name) or _points(kind).get(name)
 
 
 def load(kind: str, name: str) -> PluginRecord:
     """Imports one plug-in. Only what is asked for is imported: heavy ones cost nothing while unused."""
-    point = _points(kind)[name]
+    point = _point(kind, name)
+    assert point is not None
     distribution = point.dist.name if point.dist else ""
     try:
         return PluginRecord(kind, name, distribution, point.load())
@@ -48,7 +64,7 @@ def load(kind: str, name: str) -> PluginRecord:
 
 def find(kind: str, name: str) -> type[Any]:
     """The class of a plug-in. Raises PluginError saying what there is instead, or why it could not be loaded."""
-    if name not in _points(kind):
+    if _point(kind, name) is None:
         raise PluginError(f'there is no {kind} "{name}"; {did_you_mean(name, _points(kind))}')
     record = load(kind, name)
     if record.plugin is None:

@@ -7,7 +7,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
 
 from mediaagent.errors import StateError
@@ -73,6 +72,8 @@ class Database:
             )
         if found == VERSION or readonly:
             return
+        from importlib.resources import files
+
         scripts = files("mediaagent.store")
         steps = [scripts / "migrations" / f"{step:04}.sql" for step in range(found + 1, VERSION + 1)]
         if found == 0:

@@ -14,6 +14,8 @@ from mediaagent.workbench.containers import chunks_of_png, chunks_of_riff, kind_
 __all__ = ["colour_profile", "with_colour_profile", "without_metadata"]
 
 _PROFILE = b"ICC_PROFILE\0"
+#: Frames, tables and scans (ITU T.81, table B.1).
+_JPEG_KEPT = frozenset([*range(0xC0, 0xC8), *range(0xC9, 0xD0), *range(0xDA, 0xE0)])
 _PNG_KEPT = frozenset(
     b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP cICP sBIT bKGD hIST sPLT pHYs acTL fcTL fdAT".split()
 )
@@ -43,7 +45,7 @@ def _jpeg_segment(marker: int, segment: bytes) -> bytes:
         return segment
     if marker == 0xEE and segment[4:9] == b"Adobe":
         return segment  # tells how the colours are coded
-    return b"" if 0xE0 <= marker <= 0xEF or marker == 0xFE else segment
+    return segment if marker in _JPEG_KEPT else b""
 
 
 def _png(data: bytes) -> bytes:

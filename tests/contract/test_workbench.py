@@ -23,7 +23,9 @@ import psutil
 import pytest
 
 from mediaagent.errors import Deferred, Discarded, Rejected
+from mediaagent.handover import SOURCE
 from mediaagent.model import Event, Fingerprint, Link, Part, Post, PostPart, Pre, Text
+from mediaagent.workbench import launch
 from mediaagent.workbench.bench import Limits, ProcessWorkbench
 from mediaagent.workbench.judge import more_for
 from mediaagent.workbench.turns import Turns
@@ -502,6 +504,7 @@ def test_the_child_dies_with_its_parent_even_in_the_middle_of_work(pile: Pile, m
 import sys, threading
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from pathlib import Path
+from mediaagent.workbench import launch
 from mediaagent.workbench.bench import ProcessWorkbench
 from tests.contract.test_workbench import event, post_of, PostPart
 bench = ProcessWorkbench()
@@ -540,6 +543,29 @@ def test_the_child_comes_when_needed_and_goes_when_idle(pile: Pile) -> None:
         bench.rest()
         assert bench.pid == 0
         assert bench.facts(pile.folder / "a.jpg", ("taken_at",))
+
+
+def test_what_was_handed_over_is_believed_by_its_structure_and_no_decoder_is_loaded(pile: Pile) -> None:
+    with opened() as bench:
+        handed = replace(event(), source=SOURCE)
+        post, notes = bench.prepare(post_of(pile.add("a.jpg", jpeg())), handed, [], pile.made)
+        assert (len(post.parts), notes) == (1, ())
+        assert [secret for secret in SECRETS if secret in post.parts[0].file.read_bytes()] == []
+        assert "cv2" not in Path(f"/proc/{bench.pid}/maps").read_text()
+        with pytest.raises(Discarded, match=r"cut\.jpg left out"):
+            bench.prepare(post_of(pile.add("cut.jpg", jpeg()[:-700])), handed, [], pile.made)
+        assert "cv2" in Path(f"/proc/{bench.pid}/maps").read_text()
+
+
+def test_a_child_that_was_started_ahead_serves_whoever_asks_first(pile: Pile) -> None:
+    launch.ahead()
+    (ahead,) = launch._waiting
+    assert ahead.process
+    with opened() as one, opened() as other:
+        assert one.facts(pile.add("a.jpg", jpeg()).file, ("taken_at",))
+        assert other.facts(pile.folder / "a.jpg", ("taken_at",))
+        assert one.pid == ahead.process.pid != other.pid
+        assert launch._waiting == []
 
 
 def test_closing_ends_a_call_at_once_and_blames_no_picture(pile: Pile, misbehaving: None) -> None:

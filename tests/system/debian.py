@@ -132,9 +132,9 @@ class Booted:
             self._nspawn.wait(20)
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, *more: str) -> Path:
     """The package, packed loosely."""
-    words = [ROOT / "packaging" / "debian" / "build", "--quick", "--output", folder]
+    words = [ROOT / "packaging" / "debian" / "build", "--quick", "--output", folder, *more]
     done = subprocess.run(words, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.splitlines()[-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -37,6 +38,34 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> DebianRoot:
 
 def test_the_same_sources_make_the_same_package(package: Path, tmp_path: Path) -> None:
     assert build(tmp_path).read_bytes() == package.read_bytes()
+
+
+def test_for_a_raspberry_pi_it_is_the_same_of_that_machine(package: Path, tmp_path: Path) -> None:
+    other = build(tmp_path, "--for", "arm64" if package.name.endswith("_amd64.deb") else "amd64")
+    found = []
+    for each in (package, other):
+        content = tmp_path / each.stem
+        subprocess.run(["dpkg-deb", "--extract", each, content], check=True, timeout=120)
+        libraries = [path for path in content.rglob("*") if path.is_file() and path.read_bytes()[:4] == b"\x7fELF"]
+        # e_machine of the ELF header (System V ABI, "Machine"): 62 is x86-64, 183 AArch64
+        machines = {int.from_bytes(path.read_bytes()[18:20], "little") for path in libraries}
+        found.append((machines, len(libraries) > 100, sorted(path.name for path in content.rglob("*.dist-info"))))
+    (here, many, packages), (there, as_many, same) = sorted(found, key=lambda each: min(each[0]))
+    assert (here, there) == ({62}, {183})
+    assert many
+    assert as_many
+    assert packages == same
+
+
+def test_its_maintainer_is_whoever_builds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: Path) -> None:
+    def maintainer(file: Path) -> str:
+        words = ["dpkg-deb", "--field", file, "Maintainer"]
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+    assert maintainer(package) == "mediaagent maintainers <maintainers@mediaagent.invalid>"
+    monkeypatch.setenv("DEBFULLNAME", "Ada & Sons")
+    monkeypatch.setenv("DEBEMAIL", "ada@example.org")
+    assert maintainer(build(tmp_path)) == "Ada & Sons <ada@example.org>"
 
 
 def test_it_is_installed_run_upgraded_removed_and_purged_without_a_network(

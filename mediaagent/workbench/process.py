@@ -23,7 +23,7 @@ from mediaagent.workbench.limits import Limits
 __all__ = ["Child", "Died", "Hung"]
 
 _START_PATIENCE = 60.0  # seconds; a Raspberry Pi takes its time to start Python
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
 
 
 class Died(Exception):
@@ -47,6 +47,7 @@ class Child:
         """Raises Died or Hung when it does not come up."""
         self._socket, theirs = socket.socketpair()
         self._words = tempfile.TemporaryFile()  # noqa: SIM115  what it prints last; closed in `end`
+        self._room = tempfile.TemporaryDirectory(prefix="mediaagent-", ignore_cleanup_errors=True)
         self._process: subprocess.Popen[bytes] | None = None
         started = threading.Event()
         # The kernel ends a child whose parent *thread* ends (PR_SET_PDEATHSIG), so it gets a thread that outlives it.
@@ -63,7 +64,7 @@ class Child:
                 stdout=self._words,
                 stderr=self._words,
                 cwd="/",
-                env=_environment(),
+                env=_environment() | {"TMPDIR": self._room.name},
                 start_new_session=True,
             )
         except OSError as error:
@@ -165,6 +166,7 @@ class Child:
         self._keeper.join(10)
         self._socket.close()
         self._words.close()
+        self._room.cleanup()
 
 
 def _name_of(number: int) -> str:

@@ -23,6 +23,8 @@ from mediaagent.workbench.metadata import colour_profile, with_colour_profile, w
 __all__ = ["MOST_PIXELS", "BadPicture", "clean", "prove", "smaller"]
 
 MOST_PIXELS = 100_000_000
+#: Times the pixels of a JPEG: the decoder goes through all of them for each scan. Progressive ones have about ten.
+_MOST_SCANNED = 20 * MOST_PIXELS
 _QUALITY = 92
 
 cv2.setNumThreads(1)  # pictures come one after the other, and the machine has other work
@@ -43,6 +45,8 @@ def prove(data: bytes) -> dict[str, Any]:
         raise BadPicture(f"{size[0]} x {size[1]} pixels are more than the limit of {MOST_PIXELS // 1_000_000} million")
     if kind_of(data) == "png":
         _prove_checksums(data)
+    if kind_of(data) == "jpeg" and size:
+        _prove_scans(data, *size)
     pixels = _decode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
     if kind_of(data) == "jpeg" and not any(marker == 0xD9 for marker, _ in segments_of_jpeg(data)):
         raise BadPicture("it is cut: no end marker")  # some releases decode what there is and keep quiet
@@ -170,6 +174,13 @@ def _prove_checksums(data: bytes) -> None:
         at += 12 + len(body)
         if zlib.crc32(name + body) != int.from_bytes(data[at - 4 : at], "big"):
             raise BadPicture(f"the checksum of its {name.decode('latin-1')} chunk is wrong")
+
+
+def _prove_scans(data: bytes, width: int, height: int) -> None:
+    """A file of a few kilobytes can ask for minutes of work."""
+    scans = sum(marker == 0xDA for marker, _ in segments_of_jpeg(data))
+    if scans * width * height > _MOST_SCANNED:
+        raise BadPicture(f"{scans} scans of {width} x {height} pixels are more work than a picture may be")
 
 
 def _jpeg(pixels: Pixels, quality: int, profile: bytes) -> bytes:

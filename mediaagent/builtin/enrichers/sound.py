@@ -43,6 +43,7 @@ _AT_ONCE = (
     1.0  # seconds that go through the filters before their outcome is fetched: asking costs more than the filters
 )
 _LONGEST = 6 * 3600.0  # seconds: a small file can be made that decodes to days
+_SLOWEST = 1000  # samples a second: a few kilobytes that claim one a second would be filtered as half an hour
 _BAD = 0.05  # share of packets that may be damaged, besides the last one of a cut file
 
 
@@ -105,6 +106,8 @@ class Sound:
                 for frame in frames:
                     assert isinstance(frame, av.AudioFrame)
                     if frame.sample_rate != self.rate or not samples:
+                        if frame.sample_rate < _SLOWEST:
+                            raise Undecodable(f"its rate of {frame.sample_rate} samples a second is no sound's")
                         self.rate, time_base = frame.sample_rate, Fraction(1, frame.sample_rate)
                     frame.pts, frame.time_base = samples, time_base
                     samples += frame.samples

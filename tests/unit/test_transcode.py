@@ -191,6 +191,15 @@ def test_what_is_no_sound_is_discarded_with_its_reason(tmp_path: Path, made: Pat
         sent(part_of(tmp_path / name), made)
 
 
+def test_a_few_samples_that_claim_to_last_for_hours_are_no_sound(tmp_path: Path, made: Path) -> None:
+    """Filters would make an hour of them at 16,000 samples a second."""
+    data = bytearray((DATA / "msg0001.wav").read_bytes())
+    data[24:32] = (1).to_bytes(4, "little") + (2).to_bytes(4, "little")  # samples and bytes a second
+    (tmp_path / "slow.wav").write_bytes(data)
+    with pytest.raises(Discarded, match="its rate of 1 samples a second is no sound's"):
+        sent(part_of(tmp_path / "slow.wav"), made)
+
+
 def test_a_killed_recording_gives_what_was_said_until_then(tmp_path: Path, made: Path) -> None:
     """The header was never filled in: both lengths are 0."""
     data = bytearray((DATA / "msg0001.wav").read_bytes())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -28,6 +28,7 @@ from mediaagent.workbench.bench import Limits, ProcessWorkbench
 from tests.contract.test_workbench import MOMENT
 from tests.proof.mutations import FORMATS, good, hostile
 from tests.proof.record import Record, Tried
+from tests.system.agent import AgentProcess, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(4000)]
 
@@ -271,3 +272,138 @@ def _opened(folder: Path, kind: str, first: int) -> Tried:
 def test_each_hostile_file_costs_itself_only(kind: str, record: Record, tmp_path: Path) -> None:
     first = range(0, LONG if record.long else SHORT, AT_ONCE)
     record.each(f"{kind} files that are opened", first, lambda number: _opened(tmp_path, kind, number))
+
+
+# --- through a whole agent --------------------------------------------------------------------------------------------
+
+SETTINGS = """
+[agent]
+state = "state"
+rescan = "2s"
+[upload.page]
+type = "page"
+path = "page"
+[watch.pictures]
+type = "folder"
+path = "pictures"
+quiet = "200ms"
+give_up = "4s"
+existing = "post"
+[watch.sounds]
+type = "folder"
+path = "sounds"
+quiet = "200ms"
+give_up = "4s"
+existing = "post"
+enrich = [{ type = "transcode" }]
+[watch.runs]
+type = "artifacts"
+path = "runs"
+quiet = "500ms"
+give_up = "4s"
+existing = "post"
+enrich = [{ type = "triage", bucket = "0s" }, { type = "compress" }]
+"""
+PLACES = {
+    "JPEG": "pictures/{}.jpg",
+    "PNG": "pictures/{}.png",
+    "WAV": "sounds/{}.wav",
+    "GSM": "sounds/{}.gsm",
+    "XML": "runs/xml-{}/junit.xml",
+    "ELF": "runs/elf-{}/core",
+}
+#: What became of every file: as it was seen, its event, and that event's way.
+STORIES = """
+SELECT files.path, files.state, files.reason, events.state, events.reason, deliveries.state, deliveries.last_error
+FROM files LEFT JOIN parts ON parts.source = files.source AND parts.path = files.path
+LEFT JOIN events ON events.id = parts.event LEFT JOIN deliveries ON deliveries.event = events.id
+"""
+#: Of the agent's own process, which opens none of them.
+MOST_MEMORY = 200 << 20
+
+
+def _scatter(folder: Path, numbers: range) -> tuple[set[Path], set[Path]]:
+    """Hostile files, and a good one among every ten of them."""
+    bad, fine = set[Path](), set[Path]()
+    for kind, place in PLACES.items():
+        for number in numbers:
+            path = folder / place.format(f"hostile-{number}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(hostile(kind, number))
+            bad.add(path)
+            if number % 10 == 0:
+                fine.add(_good_one(folder, kind, f"good-{number}"))
+    return bad, fine
+
+
+def _good_one(folder: Path, kind: str, name: str) -> Path:
+    path = folder / PLACES[kind].format(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(good(kind)[0])
+    return path
+
+
+class Stories:
+    """What the agent's memory tells of every file."""
+
+    def __init__(self, agent: AgentProcess) -> None:
+        self._of: dict[Path, tuple[Any, ...]] = {}
+        for path, *rest in agent.ask(STORIES):
+            self._of[Path(os.fsdecode(path))] = tuple(rest)
+
+    def open(self, paths: Iterable[Path]) -> list[Path]:
+        """Those of which not all is said yet."""
+        return [path for path in paths if not (self.posted(path) or self.listed(path) or self.failed(path))]
+
+    def posted(self, path: Path) -> bool:
+        return self._of.get(path, ("",) * 6)[4] == "delivered"
+
+    def listed(self, path: Path) -> str:
+        """Why it is not posted."""
+        state, reason, event, dismissed, *_ = self._of.get(path, ("",) * 6)
+        return str(reason if state not in ("taken", "") else dismissed if event == "dismissed" else "")
+
+    def failed(self, path: Path) -> str:
+        """A file that is tried again and again, and then waits for its owner, was not rejected cleanly."""
+        _, _, event, reason, delivery, error = self._of.get(path, ("",) * 6)
+        return f"{reason}{error}" if event == "failed" or delivery in ("rejected", "held") else ""
+
+
+def _life(folder: Path, numbers: range) -> Tried:
+    folder.mkdir()
+    agent = AgentProcess(folder)
+    agent.configure(SETTINGS)
+    bad, fine = _scatter(folder, numbers)
+    agent.start()
+    try:
+        agent.wait_until_running()
+        with suppress(AssertionError):  # what is missing is told below
+            wait_for(lambda: not Stories(agent).open(bad | fine), 60 + 3 * len(numbers))
+        late = {_good_one(folder, kind, "late") for kind in PLACES}
+        with suppress(AssertionError):
+            wait_for(lambda: not Stories(agent).open(late), 60)
+        assert agent.process is not None
+        told = Path(f"/proc/{agent.process.pid}/status").read_text() if agent.process.poll() is None else ""
+        stories = Stories(agent)
+    finally:
+        code = agent.stop()
+    wrong = [f"{path.relative_to(folder)} is neither posted nor listed" for path in stories.open(bad)]
+    wrong += [f"{path.relative_to(folder)} failed: {why}" for path in bad if (why := stories.failed(path))]
+    wrong += [
+        f"the good {path.relative_to(folder)} is not posted: {stories.listed(path) or stories.failed(path)}"
+        for path in fine | late
+        if not stories.posted(path)
+    ]
+    if code or not told:
+        wrong.append(f"the agent ended with {code}")
+    elif (most := int(told.partition("VmHWM:")[2].split()[0]) << 10) > MOST_MEMORY:
+        wrong.append(f"the agent's own process had {most >> 20} MB")
+    posted = sum(map(stories.posted, bad))
+    return Tried(wrong, times=len(bad), note=f"of {len(bad)} hostile files {posted} are posted, the others listed")
+
+
+def test_a_whole_agent_posts_the_good_ones_and_tells_of_each_other(record: Record, tmp_path: Path) -> None:
+    each, lives = (200, 10) if record.long else (60, 1)
+    first = range(20_000, 20_000 + lives * each, each)
+    record.workers = 1
+    record.each("among good ones, through a whole agent", first, lambda n: _life(tmp_path / f"{n}", range(n, n + each)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,7 +23,16 @@ from mediaagent.journey.watch import Watching
 from mediaagent.lookout.marks import Marks
 from mediaagent.memory import agent_process, drop_folder, open_queue, state_database
 from mediaagent.model import SeenFile, Verdict
-from mediaagent.planning import Plan, accounts_of, own_secrets, plan, private_files, self_checks, sent_to
+from mediaagent.planning import (
+    Plan,
+    accounts_of,
+    own_secrets,
+    plan,
+    private_files,
+    read_by_enrichers,
+    self_checks,
+    sent_to,
+)
 from mediaagent.ports import Lookout
 from mediaagent.settings import Settings
 from mediaagent.store import proof
@@ -75,18 +84,25 @@ def make_lookout(kind: str, clock: SystemClock) -> Lookout:
 
 def workbench_gaps() -> Mapping[str, str]:
     """Limits that this machine does not let the workbench's child have -> why. Starts a child to find out."""
-    bench = make_workbench()
+    bench = make_workbench(reads=())
     try:
         return {limit: why for limit, why in bench.held().items() if why}
     finally:
         bench.close()
 
 
-def make_workbench(made: Plan | None = None) -> Any:
-    """The workbench, which lets none of the plan's own secrets out."""
-    from mediaagent.workbench.bench import ProcessWorkbench
+def make_workbench(made: Plan | None = None, *, reads: Iterable[Path], writes: Iterable[Path] = ()) -> Any:
+    """The workbench, which lets none of the plan's own secrets out. Its child sees these files and folders only, and
+    what the plan's enrichers need; it changes what lies in `writes`."""
+    from mediaagent.workbench.bench import Limits, ProcessWorkbench
 
-    return ProcessWorkbench(secrets=partial(own_secrets, made))
+    seen = (*reads, *(read_by_enrichers(made) if made else ()))
+    limits = Limits(reads=tuple(map(_absolute, seen)), writes=tuple(map(_absolute, writes)))
+    return ProcessWorkbench(limits, secrets=partial(own_secrets, made))
+
+
+def _absolute(path: Path) -> bytes:
+    return os.fsencode(path.absolute())
 
 
 @dataclass(slots=True)
@@ -146,7 +162,9 @@ def make_agent(settings: Settings, log: Any = None, watch: Mapping[str, Source] 
     if state.lost:
         log.warning("memory was lost and made again from the spool", detail=state.lost)
     lookout = make_lookout(settings.agent.lookout if watch is None else "walk", clock)
-    reading, workbench = make_workbench(), make_workbench(made)
+    spool = settings.agent.state / "spool"
+    reading = make_workbench(reads=[spool])
+    workbench = make_workbench(made, reads=[spool], writes=[spool / "events"])
     private = private_files(settings, made.uploaders)
     chapters = {
         name: Securing(source, lookout, state.ledger, state.spool, reading, clock, log, Marks(), private=private)

@@ -17,11 +17,11 @@ from mediaagent.errors import PluginError
 from mediaagent.journey.plan import Source
 from mediaagent.model import Defaults, Problem, Route, printable
 from mediaagent.options import Secret, build, did_you_mean, options_of, to_table
-from mediaagent.ports import ChecksPosts, PassesOn, ReadsContent, RoutesEvents, SelfChecks
+from mediaagent.ports import ChecksPosts, PassesOn, ReadsContent, ReadsElsewhere, RoutesEvents, SelfChecks
 from mediaagent.rules import caption
 from mediaagent.settings import Settings, SourceSettings, Table, TargetSettings
 
-__all__ = ["Plan", "accounts_of", "own_secrets", "plan", "private_files", "self_checks", "sent_to"]
+__all__ = ["Plan", "accounts_of", "own_secrets", "plan", "private_files", "read_by_enrichers", "self_checks", "sent_to"]
 
 #: What a plug-in's table holds beside its own options.
 _BESIDE = {
@@ -222,6 +222,19 @@ def self_checks(made: Plan) -> list[Problem]:
         elif isinstance(uploader, SelfChecks):
             asked.append((f"upload.{name}", uploader.check))
     return [problem for where, check in asked for problem in _told(where, check)] + _unoffered(made)
+
+
+def read_by_enrichers(made: Plan) -> Iterator[Path]:
+    """Files and folders that they read besides a post's own: those that their options name, and what they tell."""
+    for source in made.sources.values():
+        for step, options in source.steps:
+            enricher: Any = build(registry.find("enricher", step), options, where="", base=Path("/"))[0]
+            for declared in options_of(type(enricher)):
+                value = getattr(enricher, declared.name)
+                listed = value if isinstance(value, list | tuple) else [value]
+                yield from (each for each in listed if isinstance(each, Path))
+            if isinstance(enricher, ReadsElsewhere):
+                yield from map(Path, enricher.reads(source.watcher.roots))
 
 
 def _told(where: str, check: Callable[[], Iterable[Problem]]) -> Iterator[Problem]:

@@ -45,6 +45,7 @@ __all__ = [
     "Prepared",
     "Progress",
     "ReadsContent",
+    "ReadsElsewhere",
     "RevisesPosts",
     "RoutesEvents",
     "SelfChecks",
@@ -104,6 +105,14 @@ class Enricher(Protocol):
         """The better post; new files go to `folder`. Raises Discarded(why) when the event is not to be posted.
 
         Pictures still have their metadata here (it is removed after the last enricher)."""
+
+
+@runtime_checkable
+class ReadsElsewhere(Protocol):
+    """An enricher that reads more than its post's files, what its options name, and the system's programs."""
+
+    def reads(self, roots: Sequence[Path]) -> Iterable[Path]:
+        """Files and folders, where its source watches `roots`. The workbench's child sees no others."""
 
 
 class Progress(Protocol):

@@ -73,7 +73,7 @@ class Hands:
         if source.reader is None:
             return {}
         if self._bench is None:
-            self._bench = app.make_workbench()
+            self._bench = app.make_workbench(reads=[Path("/")])  # files that its owner named, wherever they lie
         facts: Facts = self._bench.read(*source.reader, {role: each.path for role, each in seen.items()}, quiet)
         return facts
 

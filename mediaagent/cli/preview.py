@@ -45,11 +45,11 @@ def command(home: Home, files: tuple[Path, ...], source: str, out: Path | None, 
     home.log()
     notes: list[str] = []
     with ExitStack() as stack:
-        bench = app.make_workbench(made)
-        stack.callback(bench.close)
         hands = stack.enter_context(Hands(app.make_lookout("walk", SystemClock())))
         event = _event(chosen, _parts(chosen, files, notes, hands), notes)
         folder = _folder(out) if out else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mediaagent-")))
+        bench = app.make_workbench(made, reads=[Path("/")], writes=[folder])  # files that its owner named
+        stack.callback(bench.close)
         try:
             with output.progress("preparing"):
                 post, more = bench.prepare(compose(event, chosen), event, chosen.steps, folder)

@@ -69,11 +69,17 @@ def open_in(folder: int, path: Path) -> Iterator[int]:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise Refused(f"{printable(path)} is no regular file")
-        if found.st_nlink > 1 and found.st_uid not in {os.fstat(folder).st_uid, os.geteuid()}:
+        if found.st_nlink > 1 and not _may_be_linked(found.st_uid, os.fstat(folder).st_uid):
             raise Refused(f"{printable(path)} is a hard link to a file of another user (uid {found.st_uid})")
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _may_be_linked(owner: int, owner_of_folder: int) -> bool:
+    """Whoever owns a folder may link files of his own there. Ours may be linked where no stranger rules: anybody else
+    could link what only we can read, unless the kernel forbids it (fs.protected_hardlinks)."""
+    return owner == owner_of_folder or (owner == os.geteuid() and owner_of_folder in (0, owner))
 
 
 def translated(path: Path, error: OSError) -> Unsecured:

@@ -1,7 +1,7 @@
 """The child's loop: reads a request, does it, answers; ends when its parent does.
 
-Run as `python -m mediaagent.workbench.child`. The socket to the parent is its standard input; its only argument is its
-limits, as JSON.
+Run as `python -m mediaagent.workbench.child`. The socket to the parent is its standard input; the first message are its
+limits, as JSON, so that a child can be started before anybody knows them.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ import os
 import queue
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -38,10 +37,11 @@ def main() -> None:
     """Applies the limits, says which of them hold, then serves until the parent hangs up."""
     parent = socket.socket(fileno=os.dup(0))
     _leave_the_terminal()
-    held = apply(msgspec.json.decode(sys.argv[1].encode(), type=Limits))
+    stream = parent.makefile("rb")
+    held = apply(msgspec.json.decode(_message(stream), type=Limits))
     parent.sendall(wire.encode(wire.Told({"held": held})))
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(parent, requests), daemon=True).start()
+    threading.Thread(target=_listen, args=(stream, requests), daemon=True).start()
     while True:
         parent.sendall(wire.encode(_answer(requests.get())))
 
@@ -58,12 +58,18 @@ def _leave_the_terminal() -> None:
         os.nice(5)
 
 
-def _listen(parent: socket.socket, requests: queue.SimpleQueue[bytes]) -> None:
+def _listen(stream: BinaryIO, requests: queue.SimpleQueue[bytes]) -> None:
     """A thread of its own, so that the parent's end is noticed in the middle of the work, too."""
-    with parent.makefile("rb") as stream:
-        while len(head := stream.read(4)) == 4:
-            requests.put(stream.read(int.from_bytes(head, "big")))
-    os._exit(0)
+    while True:
+        requests.put(_message(stream))
+
+
+def _message(stream: BinaryIO) -> bytes:
+    """The next one; where the parent has hung up, this is the end."""
+    head = stream.read(4)
+    if len(head) < 4:
+        os._exit(0)
+    return stream.read(int.from_bytes(head, "big"))
 
 
 def _answer(data: bytes) -> wire.Answer:

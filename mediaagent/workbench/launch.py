@@ -16,36 +16,35 @@ from typing import IO
 
 import mediaagent
 
-__all__ = ["USUAL", "Launched", "ahead", "launch"]
+__all__ = ["Launched", "ahead", "launch"]
 
-#: The usual limits, as the child is told them.
-USUAL = "{}"
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
-_waiting: list[Launched] = []  # started ahead, with the usual limits
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
+_waiting: list[Launched] = []  # started ahead
 
 
 class Launched:
-    """A child on its way: its socket, what it prints, and the thread that keeps it."""
+    """A child on its way: its socket, what it prints, its room for temporary files, and the thread that keeps it."""
 
-    def __init__(self, limits: str) -> None:
+    def __init__(self) -> None:
         self.socket, theirs = socket.socketpair()
         self.words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by whoever ends the child
+        self.room = tempfile.TemporaryDirectory(prefix="mediaagent-", ignore_cleanup_errors=True)
         self.process: subprocess.Popen[bytes] | None = None
         started = threading.Event()
         # The kernel ends a child whose parent *thread* ends (PR_SET_PDEATHSIG), so it gets a thread that outlives it.
-        self.keeper = threading.Thread(target=self._keep, args=(limits, theirs, started), daemon=True)
+        self.keeper = threading.Thread(target=self._keep, args=(theirs, started), daemon=True)
         self.keeper.start()
         started.wait()
 
-    def _keep(self, limits: str, theirs: socket.socket, started: threading.Event) -> None:
+    def _keep(self, theirs: socket.socket, started: threading.Event) -> None:
         try:
-            self.process = subprocess.Popen(  # noqa: S603  our own interpreter, our own module
-                [sys.executable, "-P", "-m", "mediaagent.workbench.child", limits],
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "mediaagent.workbench.child"],
                 stdin=theirs.fileno(),
                 stdout=self.words,
                 stderr=self.words,
                 cwd="/",
-                env=_environment(),
+                env=_environment() | {"TMPDIR": self.room.name},
                 start_new_session=True,
             )
         except OSError as error:
@@ -59,12 +58,12 @@ class Launched:
 
 def ahead() -> None:
     """Starts a child for whoever asks first; nobody needs to. It ends with this process."""
-    _waiting.append(Launched(USUAL))
+    _waiting.append(Launched())
 
 
-def launch(limits: str) -> Launched:
-    """A child: one that was started ahead where there is one with these limits."""
-    return _waiting.pop() if limits == USUAL and _waiting else Launched(limits)
+def launch() -> Launched:
+    """A child: one that was started ahead where there is one. It waits to be told its limits."""
+    return _waiting.pop() if _waiting else Launched()
 
 
 def _environment() -> dict[str, str]:

@@ -11,9 +11,10 @@ import os
 import resource
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 
-from mediaagent.workbench import seccomp
+from mediaagent.workbench import landlock, needs, seccomp
 
 __all__ = ["Limits", "apply"]
 
@@ -21,6 +22,8 @@ _MB = 1 << 20
 _SET_DEATH_SIGNAL, _SET_NO_NEW_PRIVILEGES = 1, 38  # linux/prctl.h
 _NEW_USERS, _NEW_NETWORK = 0x1000_0000, 0x4000_0000  # linux/sched.h
 _CAPABILITY_VERSION_3 = 0x2008_0522  # linux/capability.h
+#: Where all processes of the user count, so many more may come from elsewhere without a debugger failing to start.
+_COMING_AND_GOING = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,9 @@ class Limits:
     cpu_seconds: int = 3600  # in one life
     file: int = 1024 * _MB  # of one file that it writes
     descriptors: int = 256
+    processes: int = 64  # with their threads
+    reads: tuple[bytes, ...] | None = None  # files and folders besides Python, the system's programs and libraries
+    writes: tuple[bytes, ...] = ()  # folders; not told in `reads` is every file
 
 
 def apply(limits: Limits) -> dict[str, str]:
@@ -45,16 +51,43 @@ def apply(limits: Limits) -> dict[str, str]:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file too large is an error, not the end
     if not sys.platform.startswith("linux"):
         missing = "this system has no such thing"
-        return held | {"privileges": missing, "network": missing, "parent": missing}
+        return held | dict.fromkeys(("processes", "privileges", "network", "files", "parent"), missing)
     libc = ctypes.CDLL(None, use_errno=True)
-    held["network"] = _without_network(libc)
-    held["privileges"] = _call(libc.prctl, _SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-    if held["network"]:
-        refusal = seccomp.without_sockets()
-        held["network"] = f"{held['network']}; no filter of calls: {refusal}" if refusal else ""
+    network, separate = _without_network(libc)
+    held["processes"] = _without_many_processes(limits.processes, separate)
+    held["privileges"] = _call(libc.prctl, _SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0) or _without_capabilities(libc)
     held["parent"] = _call(libc.prctl, _SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
     held["first to go"] = _write("/proc/self/oom_score_adj", "500")  # when memory is short: us, not the agent
+    held["files"] = _without_files(limits)
+    filtered = seccomp.without_sockets()
+    held["local sockets"] = f"no filter of calls: {filtered}" if filtered else ""
+    held["network"] = f"{network}; no filter of calls: {filtered}" if network and filtered else ""
     return held
+
+
+def _without_many_processes(most: int, separate: bool) -> str:
+    """`separate`: those in our user namespace count alone, since Linux 5.14."""
+    if not separate and os.getuid() == 0:
+        return "the system does not count those of root: give the agent a user of its own"
+    return _limit(resource.RLIMIT_NPROC, most if separate else _running_now() + _COMING_AND_GOING)
+
+
+def _running_now() -> int:
+    """Processes of this user, each with its threads."""
+    count = 0
+    for process in os.scandir("/proc"):
+        with suppress(OSError, ValueError):
+            if process.name.isdigit() and process.stat().st_uid == os.getuid():
+                with open(f"{process.path}/stat", "rb") as told:
+                    count += int(told.read().rpartition(b")")[2].split()[17])  # num_threads, proc(5)
+    return count
+
+
+def _without_files(limits: Limits) -> str:
+    if limits.reads is None:
+        return "nobody said which it needs"
+    run, read, write = needs.everywhere()
+    return landlock.restrict(run=run, read=(*read, *limits.reads), write=(*write, *limits.writes))
 
 
 def _limit(which: int, value: int) -> str:
@@ -67,21 +100,29 @@ def _limit(which: int, value: int) -> str:
     return ""
 
 
-def _without_network(libc: ctypes.CDLL) -> str:
-    """A network namespace of its own, in which nothing is connected to anything.
+def _without_network(libc: ctypes.CDLL) -> tuple[str, bool]:
+    """A network namespace of its own, in which nothing is connected to anything: "" or why not; and whether its
+    processes are counted by themselves.
 
-    Without privilege that takes a user namespace, which some systems forbid; the rights it brings are dropped."""
+    Without privilege that takes a user namespace, which some systems forbid; the rights it brings are dropped later."""
     refusal = _call(libc.unshare, _NEW_NETWORK)
     if not refusal:
-        return ""
+        return "", False
     user, group = os.getuid(), os.getgid()
     if _call(libc.unshare, _NEW_USERS | _NEW_NETWORK):
-        return f"no network namespace: {refusal}"
+        return f"no network namespace: {refusal}", False
     _write("/proc/self/setgroups", "deny")
     _write("/proc/self/uid_map", f"{user} {user} 1")
     _write("/proc/self/gid_map", f"{group} {group} 1")
-    header, nothing = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
-    return _call(libc.capset, header, nothing)
+    return "", True
+
+
+def _without_capabilities(libc: ctypes.CDLL) -> str:
+    header, had = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
+    refusal = _call(libc.capget, header, had)
+    if refusal or not any(had):  # a filter around the agent may refuse the call that drops what is not there
+        return refusal
+    return _call(libc.capset, header, (ctypes.c_uint32 * 6)())
 
 
 def _call(function: object, *arguments: object) -> str:

@@ -22,6 +22,8 @@ from mediaagent.workbench.whole import Cleaned, prove_checksums
 
 __all__ = ["MOST_PIXELS", "BadPicture", "Cleaned", "clean", "prove", "smaller"]
 
+#: Times the pixels of a JPEG: the decoder goes through all of them for each scan. Progressive ones have about ten.
+_MOST_SCANNED = 20 * MOST_PIXELS
 _QUALITY = 92
 
 cv2.setNumThreads(1)  # pictures come one after the other, and the machine has other work
@@ -68,6 +70,8 @@ def _look_over(data: bytes) -> None:
         raise BadPicture(f"{size[0]} x {size[1]} pixels are more than the limit of {MOST_PIXELS // 1_000_000} million")
     if kind == "png":
         prove_checksums(data)
+    if kind == "jpeg" and size:
+        _prove_scans(data, *size)
     if kind == "jpeg" and not any(marker == 0xD9 for marker, _ in segments_of_jpeg(data)):
         raise BadPicture("it is cut: no end marker")  # some releases decode what there is and keep quiet
 
@@ -165,6 +169,13 @@ def _complaints() -> Iterator[list[str]]:
 
 def _memory() -> Any:
     return os.fdopen(os.memfd_create("complaints"), "w+b")
+
+
+def _prove_scans(data: bytes, width: int, height: int) -> None:
+    """A file of a few kilobytes can ask for minutes of work."""
+    scans = sum(marker == 0xDA for marker, _ in segments_of_jpeg(data))
+    if scans * width * height > _MOST_SCANNED:
+        raise BadPicture(f"{scans} scans of {width} x {height} pixels are more work than a picture may be")
 
 
 def _jpeg(pixels: Pixels, quality: int, profile: bytes) -> bytes:

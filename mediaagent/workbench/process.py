@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from mediaagent.workbench import wire
-from mediaagent.workbench.launch import USUAL, launch
+from mediaagent.workbench.launch import launch
 from mediaagent.workbench.limits import Limits
 
 __all__ = ["Child", "Died", "Hung"]
@@ -38,14 +38,15 @@ class Child:
 
     def __init__(self, limits: Limits) -> None:
         """Raises Died or Hung when it does not come up."""
-        usual = limits == Limits()
-        launched = launch(USUAL if usual else msgspec.json.encode(limits).decode())
-        self._socket, self._words = launched.socket, launched.words
+        launched = launch()
+        self._socket, self._words, self._room = launched.socket, launched.words, launched.room
         self._process, self._keeper = launched.process, launched.keeper
-        self.held: dict[str, Any] = self._first_words()  # limit -> "" or why it does not hold
+        self.held: dict[str, Any] = self._first_words(limits)  # limit -> "" or why it does not hold
 
-    def _first_words(self) -> dict[str, Any]:
+    def _first_words(self, limits: Limits) -> dict[str, Any]:
         try:
+            with contextlib.suppress(OSError):  # where it is gone, nothing comes back
+                self._socket.sendall(wire.framed(msgspec.json.encode(limits)))
             answer = self._receive(_START_PATIENCE)
         except (Died, Hung):
             self.end()
@@ -135,6 +136,7 @@ class Child:
         self._keeper.join(10)
         self._socket.close()
         self._words.close()
+        self._room.cleanup()
 
 
 def _name_of(number: int) -> str:

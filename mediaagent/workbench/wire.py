@@ -41,6 +41,7 @@ __all__ = [
     "decode_answer",
     "decode_request",
     "encode",
+    "framed",
 ]
 
 LONGEST = 64 << 20  # bytes of one message
@@ -250,6 +251,11 @@ def encode(message: Request | Answer) -> bytes:
     except UnicodeEncodeError:
         plain = msgspec.to_builtins(message, builtin_types=(bytes, datetime), enc_hook=_from_path)
         data = _encoder.encode(_escaped(plain))
+    return framed(data)
+
+
+def framed(data: bytes) -> bytes:
+    """With its length in front."""
     return len(data).to_bytes(4, "big") + data
 
 

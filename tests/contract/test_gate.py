@@ -413,7 +413,7 @@ def test_keys_that_cannot_be_read_do_not_stop_a_post(tmp_path: Path) -> None:
     (tmp_path / "known.key").write_text(OWN)
     read, _ = settings.read(tmp_path / "agent.toml")
     assert read is not None
-    bench: ProcessWorkbench = app.make_workbench(app.plan(read)[0])
+    bench: ProcessWorkbench = app.make_workbench(app.plan(read)[0], reads=[tmp_path], writes=[tmp_path])
     try:
         post, _ = bench.prepare(entry(title=f"it is {OWN}"), event(), [], tmp_path)
     finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 __all__ = ["install"]
 
 _PLUGINS = '''
-import os, socket, time
+import os, socket, subprocess, tempfile, threading, time
 from dataclasses import replace
 from pathlib import Path
 from mediaagent.api import Deferred, Discarded, PostPart, option, plugin
@@ -109,6 +109,48 @@ def Caller(self, post, event, folder):
     with socket.socket() as caller:
         caller.settimeout(2)
         return replace(post, title=str(caller.connect_ex(("127.0.0.1", int(post.tags[0])))))
+
+
+def attempt(words):
+    """What becomes of one attempt to leave: "" when it succeeds."""
+    try:
+        what, _, where = words.partition(" ")
+        if what == "read":
+            Path(where).read_bytes()
+        elif what == "list":
+            os.listdir(where)
+        elif what == "write":
+            Path(where).write_bytes(b"x")
+        elif what == "append":
+            open(where, "ab").close()
+        elif what == "remove":
+            os.unlink(where)
+        elif what == "link":
+            os.link(where, where + "-linked")
+        elif what == "signal":
+            os.kill(int(where), 0)
+        elif what == "call":
+            with socket.socket(socket.AF_UNIX) as caller:
+                caller.connect(where)
+        elif what == "run":
+            subprocess.run([where], check=True, stdout=subprocess.DEVNULL)
+        elif what == "keep":
+            with tempfile.TemporaryDirectory() as name:
+                Path(name, "a").write_bytes(b"x")
+        elif what == "fork":
+            threads = [threading.Thread(target=time.sleep, args=(3,)) for _ in range(int(where))]
+            for thread in threads:
+                thread.start()
+        else:
+            raise LookupError(what)
+    except Exception as error:
+        return type(error).__name__
+    return ""
+
+
+@enricher("Escaper")
+def Escaper(self, post, event, folder):
+    return replace(post, title=" ".join(attempt(words) or "done" for words in post.tags))
 
 
 @enricher("Writer")

@@ -64,6 +64,18 @@ Each is to be taken once. One try is one file.""",
     "backlog": """\
 The site is down while files pile up, then it is back: all arrive, old and new in turn, without a pause. One try
 is one file.""",
+    "hostile": """\
+Files made by a fuzzer that knows their formats (`tests/proof/mutations.py`: bits, lengths, cuts, doubled
+pieces; pictures of billions of points, scan after scan, entities of entities, sounds that claim to last for
+days) go through all that an agent does with them: the look at their structure, their watcher, their enrichers,
+the decoding, the cleaning. Each ends posted or refused with a reason, in the child's limits of memory,
+processes and files, in at most 8 s of a processor; and the good file after it comes out as always. Then some
+hundred of them lie among good ones before a whole agent. One try is one file.""",
+    "links": """\
+Links (the last part of a path, a middle one), hard links of strangers' files, pipes, sockets, devices, and
+names with control characters, broken encodings, and lengths to the limit lie in a watched folder; folders and
+files there change places with links to a secret, with pipes and with devices all the time. The secret must not
+be in what left, on the page or in the spool; all else is posted. One try is one name.""",
     "soak": """\
 A camera, a telephone system, a test runner and a folder work at once, the network fails at random; in the first
 half of the time the agent is killed again and again, in the second its memory and descriptors have to stay
@@ -74,6 +86,8 @@ ELSEWHERE = """## Proven elsewhere
 
 - **Any step, any order.** `tests/journey/test_exactly_once.py` lets hypothesis draw lives of a camera, an agent that is
   killed at any durable step, a site in any mood and a clock that is set.
+- **A child that was taken over.** `tests/contract/test_confinement.py` tries to read, write, run, signal, connect and
+  multiply from within.
 - **Watching.** `tests/contract/test_lookouts.py` has each way in which a lookout alone can fail;
   `tests/system/test_corpus.py` stops an agent, writes 50,000 files so that the kernel's queue overflows, and counts.
 """

@@ -191,6 +191,32 @@ def test_what_is_no_sound_is_discarded_with_its_reason(tmp_path: Path, made: Pat
         sent(part_of(tmp_path / name), made)
 
 
+@pytest.mark.parametrize("rate", [0, 1, 2, 999, 768_001, 2**31 - 1])
+def test_a_few_samples_that_claim_to_last_for_hours_or_for_no_time_are_no_sound(
+    tmp_path: Path, made: Path, rate: int
+) -> None:
+    """Filters would make an hour of them at 16,000 samples a second, or take gigabytes for one second."""
+    data = bytearray((DATA / "msg0001.wav").read_bytes())
+    data[24:28] = rate.to_bytes(4, "little")
+    (tmp_path / "claims.wav").write_bytes(data)
+    with pytest.raises(Discarded, match=f"its rate of {rate} samples a second is no sound's" if rate else "Invalid"):
+        sent(part_of(tmp_path / "claims.wav"), made)
+
+
+def test_a_beginning_that_asks_for_gigabytes_is_no_fault_of_the_machines(tmp_path: Path) -> None:
+    """In the workbench, where more than its limit of memory is not granted."""
+    data = bytearray((DATA / "msg0001.wav").read_bytes())
+    data[12:12] = b"bext" + (0x7FFF_FFFF).to_bytes(4, "little")  # a broadcast's chunk, and how long it is
+    (tmp_path / "greedy.wav").write_bytes(data)
+    (tmp_path / "made").mkdir()
+    bench = ProcessWorkbench()
+    try:
+        with pytest.raises(Discarded, match=r"its beginning asks for more memory than there is"):
+            bench.prepare(post_of(part_of(tmp_path / "greedy.wav")), event(), [("transcode", {})], tmp_path / "made")
+    finally:
+        bench.close()
+
+
 def test_a_killed_recording_gives_what_was_said_until_then(tmp_path: Path, made: Path) -> None:
     """The header was never filled in: both lengths are 0."""
     data = bytearray((DATA / "msg0001.wav").read_bytes())

@@ -43,6 +43,9 @@ _AT_ONCE = (
     1.0  # seconds that go through the filters before their outcome is fetched: asking costs more than the filters
 )
 _LONGEST = 6 * 3600.0  # seconds: a small file can be made that decodes to days
+#: Samples a second. A few kilobytes that claim one a second would be filtered as half an hour; of those that claim
+#: billions one second fills all memory.
+_RATES = range(1000, 768_001)
 _BAD = 0.05  # share of packets that may be damaged, besides the last one of a cut file
 
 
@@ -91,7 +94,7 @@ class Sound:
         if (demuxer := self._demuxer()) == "gsm":
             _prove_gsm(self._file)
         samples, packets, bad = 0, 0, 0
-        with av.open(str(self._file), format=demuxer) as source:
+        with _opened(self._file, demuxer) as source:
             if not source.streams.audio:
                 raise Undecodable("there is no sound in it")
             self.told = (source.duration or 0) / 1e6
@@ -105,6 +108,8 @@ class Sound:
                 for frame in frames:
                     assert isinstance(frame, av.AudioFrame)
                     if frame.sample_rate != self.rate or not samples:
+                        if frame.sample_rate not in _RATES:
+                            raise Undecodable(f"its rate of {frame.sample_rate} samples a second is no sound's")
                         self.rate, time_base = frame.sample_rate, Fraction(1, frame.sample_rate)
                     frame.pts, frame.time_base = samples, time_base
                     samples += frame.samples
@@ -120,6 +125,16 @@ class Sound:
         if plain not in _DEMUXERS:
             raise Undecodable(f"{self._media_type} is no kind of sound that is known here")
         return _DEMUXERS[plain]
+
+
+def _opened(file: Path, demuxer: str) -> av.container.InputContainer:
+    """A beginning takes little memory; one that asks for gigabytes is no fault of the machine's."""
+    import av
+
+    try:
+        return av.open(str(file), format=demuxer)
+    except av.error.MemoryError:
+        raise Undecodable("its beginning asks for more memory than there is") from None
 
 
 @contextmanager

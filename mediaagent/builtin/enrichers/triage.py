@@ -64,6 +64,10 @@ class Triage:
                     severity="warning",
                 )
 
+    def reads(self, roots: Sequence[Path]) -> Iterable[Path]:
+        """The watched folders themselves: the programs that crashed often lie beside the reports."""
+        return roots
+
     def enrich(self, post: Post, event: Event, folder: Path) -> Post:
         """The post with an explanation in its body, and with a bucket, should it be known what failed."""
         cores = [part for part in event.parts if part.role == "core" and part.files]

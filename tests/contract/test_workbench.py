@@ -109,9 +109,10 @@ def bench() -> Iterator[ProcessWorkbench]:
         yield bench
 
 
-def commented(words: bytes) -> bytes:
-    plain = encoded(".jpg")
-    return plain[:2] + b"\xff\xfe" + (len(words) + 2).to_bytes(2, "big") + words + plain[2:]
+def marked(words: bytes) -> bytes:
+    """A picture with words that reach the decoder: in its colour profile, which is no metadata."""
+    plain, profile = encoded(".jpg"), b"ICC_PROFILE\0\1\1" + words
+    return plain[:2] + b"\xff\xe2" + (len(profile) + 2).to_bytes(2, "big") + profile + plain[2:]
 
 
 # --- what comes out ---------------------------------------------------------------------------------------------------
@@ -196,7 +197,7 @@ def damaged_png() -> bytes:
 
 
 BAD = {
-    "truncated": (lambda: CAMERA_PICTURE.read_bytes()[:12_288], "no decoder"),
+    "truncated": (lambda: CAMERA_PICTURE.read_bytes()[:12_288], "it is cut: no end marker"),
     "truncated, with an end marker": (lambda: CAMERA_PICTURE.read_bytes()[:12_288] + b"\xff\xd9", "premature end"),
     "sent by an ASCII-mode client": (lambda: CAMERA_PICTURE.read_bytes().replace(b"\r", b""), "Corrupt JPEG data"),
     "one bit wrong": (lambda: _flipped(CAMERA_PICTURE.read_bytes()), "Corrupt JPEG data"),
@@ -327,7 +328,7 @@ def test_a_picture_that_breaks_the_decoder_costs_itself_only(
 ) -> None:
     parts = [
         pile.add("a.jpg", encoded(".jpg")),
-        pile.add("bad.jpg", commented(words)),
+        pile.add("bad.jpg", marked(words)),
         pile.add("c.jpg", encoded(".jpg")),
     ]
     with opened(patience=1) as bench:
@@ -368,7 +369,7 @@ def test_a_child_killed_in_the_middle_of_a_call_costs_nothing(pile: Pile) -> Non
 
 def test_a_picture_over_which_the_child_is_killed_each_time_is_not_condemned(pile: Pile, misbehaving: None) -> None:
     """SIGKILL is what a system short of memory sends, and no decoder sends itself."""
-    parts = [pile.add("a.jpg", encoded(".jpg")), pile.add("b.jpg", commented(b"is-killed-in-the-decoder"))]
+    parts = [pile.add("a.jpg", encoded(".jpg")), pile.add("b.jpg", marked(b"is-killed-in-the-decoder"))]
     with opened() as bench:
         with pytest.raises(Deferred, match=r"^the workbench's child was killed: by SIGKILL"):
             bench.prepare(post_of(*parts), event(), [], pile.made)
@@ -508,7 +509,7 @@ def test_limits_are_those_that_were_asked_for(pile: Pile) -> None:
 
 
 def test_the_child_dies_with_its_parent_even_in_the_middle_of_work(pile: Pile, misbehaving: None) -> None:
-    part = pile.add("a.jpg", commented(b"hangs-the-decoder"))
+    part = pile.add("a.jpg", marked(b"hangs-the-decoder"))
     program = f"""
 import sys, threading
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
@@ -578,7 +579,7 @@ def test_a_child_that_was_started_ahead_serves_whoever_asks_first(pile: Pile) ->
 
 
 def test_closing_ends_a_call_at_once_and_blames_no_picture(pile: Pile, misbehaving: None) -> None:
-    part = pile.add("a.jpg", commented(b"hangs-the-decoder"))
+    part = pile.add("a.jpg", marked(b"hangs-the-decoder"))
     with opened() as bench, ThreadPoolExecutor() as pool:
         bench.held()
         call = pool.submit(bench.prepare, post_of(part), event(), [], pile.made)
@@ -608,7 +609,7 @@ def test_many_threads_share_one_child(pile: Pile) -> None:
 
 
 def test_a_question_does_not_wait_for_a_whole_event(pile: Pile, misbehaving: None) -> None:
-    slow = [pile.add(f"{n}.jpg", commented(b"naps-in-the-decoder")) for n in range(8)]
+    slow = [pile.add(f"{n}.jpg", marked(b"naps-in-the-decoder")) for n in range(8)]
     with opened() as bench, ThreadPoolExecutor() as pool:
         bench.held()
         call = pool.submit(bench.prepare, post_of(*slow), event(), [], pile.made)

@@ -34,7 +34,7 @@ class Limits:
     cpu_seconds: int = 3600  # in one life
     file: int = 1024 * _MB  # of one file that it writes
     descriptors: int = 256
-    processes: int = 64  # with their threads
+    processes: int = 256  # with their threads; gdb starts one for each processor
     reads: tuple[bytes, ...] | None = None  # files and folders besides Python, the system's programs and libraries
     writes: tuple[bytes, ...] = ()  # folders; not told in `reads` is every file
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.bench.rows import Asked, Bench, Row
 
-NAMES = ["burst", "latency"]
+NAMES = ["burst", "motion", "latency", "outbox", "renaming", "start"]
 
 
 def chosen(names: list[str]) -> list[Bench]:

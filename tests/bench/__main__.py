@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.bench.rows import Asked, Bench, Row
 
-NAMES = ["burst", "motion", "latency", "outbox", "renaming", "start"]
+NAMES = ["burst", "motion", "latency", "upload", "outbox", "walk", "renaming", "start", "idle"]
 
 
 def chosen(names: list[str]) -> list[Bench]:

@@ -1,6 +1,6 @@
 """An idle agent with 1,000 watched folders: wake-ups a second, memory, children.
 
-python -m tests.bench.bench_idle [--folders N] [--seconds N]
+python -m tests.bench --only idle, or python -m tests.bench.bench_idle [--folders N] [--seconds N]
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.bench.rows import Asked, Bench, Row, Target, plain
 from tests.system.agent import AgentProcess
 
 SETTINGS = """
@@ -66,6 +67,22 @@ def measure(folders: int, seconds: float, settle: float = 65) -> dict[str, float
             }
         finally:
             agent.stop()
+
+
+def run(asked: Asked) -> list[Row]:
+    """Once: there is nothing to compare, and it takes two minutes."""
+    folders = 20 if asked.quick else 1000
+    found = measure(folders, 4, settle=2) if asked.quick else measure(folders, 60)
+    bounds = {"mean, with the walk": (1, "a second"), "resident MB": (45, "MB"), "children": (0, "children")}
+    rows = []
+    for what, figure in found.items():
+        bound, unit = bounds.get(what, (None, ""))
+        target = Target(bound, least=False, unit=unit) if bound is not None else None
+        rows.append(plain("idle", what, unit, [figure], target))
+    return rows
+
+
+BENCH = Bench("idle", "Idle, with 1,000 folders", __doc__, run)
 
 
 def main() -> None:

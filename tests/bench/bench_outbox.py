@@ -1,7 +1,7 @@
 """The memory by itself: how fast events are taken in beside the disk's own fdatasync, and how a backlog slows it down.
 
-An event is added when its row, its part's and its delivery's are on disk. A delivery is claimed (which is on disk before
-anything is sent) and completed.
+An event is added when it is on disk with its delivery. A delivery is claimed, which is on disk before anything is sent,
+and completed.
 
 python -m tests.bench --only outbox
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.bench.rows import Asked, Bench, Row
 
-NAMES = ["burst", "motion", "latency", "upload", "outbox", "walk", "renaming", "start", "idle"]
+NAMES = ["burst", "motion", "latency", "post", "upload", "outbox", "walk", "renaming", "start", "idle"]
 
 
 def chosen(names: list[str]) -> list[Bench]:
@@ -27,13 +27,16 @@ def told(row: Row) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photo-sh", default=os.environ.get("MEDIAAGENT_PHOTO_SH", ""))
+    parser.add_argument("--apprise", default="", help="a Python that has Apprise")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--profile", type=Path)
     asked = parser.parse_args()
     for bench in chosen(asked.only):
         print(bench.title, flush=True)
-        for row in bench.run(Asked(photo_sh=asked.photo_sh, quick=asked.quick, profile=asked.profile)):
+        for row in bench.run(
+            Asked(photo_sh=asked.photo_sh, apprise=asked.apprise, quick=asked.quick, profile=asked.profile)
+        ):
             print(told(row), flush=True)
 
 

@@ -107,4 +107,4 @@ def _rows(took: dict[str, list[Late]]) -> list[Row]:
     return rows
 
 
-BENCH = Bench("latency", "From a file's close to the server", __doc__, run)
+BENCH = Bench("latency", "From a file's close to the server", __doc__, run, ("inotifywait", "curl"))

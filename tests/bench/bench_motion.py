@@ -145,4 +145,4 @@ def _shown(part: Part) -> PostPart:
     return PostPart(file=part.file, role="picture", media_type="image/jpeg", name=part.name, size=part.size)
 
 
-BENCH = Bench("motion", "A camera's visits", __doc__, run)
+BENCH = Bench("motion", "A camera's visits", __doc__, run, ("photo.sh",))

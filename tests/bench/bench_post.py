@@ -158,4 +158,4 @@ def _backlogs(times: dict[str, list[float]], whole: tuple[float, ...], sending: 
     ]
 
 
-BENCH = Bench("post", "Posting from the command line", __doc__, run)
+BENCH = Bench("post", "Posting from the command line", __doc__, run, ("photo.sh", "Apprise"))

@@ -127,9 +127,10 @@ def run(asked: Asked) -> list[Row]:
     ours, curl = found["known"], found["curl -F"]
     speed = {name: [megabytes / each.seconds for each in took] for name, took in found.items()}
     size = f"{megabytes / 1000:g} GB"
+    what = f"upload of {size}"
     rows = [
-        compared("upload", size, "MB/s", speed["known"], "curl -F", speed["curl -F"], Target(0.8)),
-        compared("upload", size, "MB/s", speed["known"], "curl --data-binary", speed["curl --data-binary"]),
+        compared("upload", what, "MB/s", speed["known"], "curl -F", speed["curl -F"], Target(0.8)),
+        compared("upload", what, "MB/s", speed["known"], "curl --data-binary", speed["curl --data-binary"]),
         compared(
             "upload",
             f"CPU time, {size}",
@@ -158,7 +159,7 @@ def _memory(asked: Asked) -> list[Row]:
             with file.open("wb") as core:
                 core.truncate(megabytes * MB)
             grown = [by_us(site, file).grown / MB for _ in range(1 if asked.quick else 3)]
-            what = f"memory grows over {megabytes / 1000:g} GB by"
+            what = f"memory growth over {megabytes / 1000:g} GB"
             rows.append(plain("upload", what, "MB", grown, Target(8, least=False, unit="MB")))
     return rows
 

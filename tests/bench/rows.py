@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = ["Asked", "Bench", "Row", "Target", "compared", "plain"]
@@ -32,7 +32,8 @@ class Target:
         return figure >= self.bound if self.least else figure <= self.bound
 
     def __str__(self) -> str:
-        return f"{'≥' if self.least else '≤'} {self.bound:g}{' ' if self.unit != 'x' else ''}{self.unit}"
+        sign, unit = "≥" if self.least else "≤", self.unit and f" {self.unit}"
+        return f"{sign} {self.bound:g} ×" if self.unit == "x" else f"{sign} {self.bound:g}{unit}"
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Bench:
     title: str
     text: str
     run: Callable[[Asked], list[Row]]
-    points: list[str] = field(default_factory=list)
+    beside: tuple[str, ...] = ()  # programs that are measured with it where they are there
 
 
 def compared(

@@ -13,7 +13,10 @@ from tests.bench.report import Report, figure_of, held, remarks
 from tests.bench.rows import Asked, Bench, Row
 from tests.system.agent import ROOT
 
-NAMES = ["burst", "motion", "latency", "post", "upload", "outbox", "walk", "renaming", "start", "idle"]
+NAMES = [
+    *("burst", "motion", "latency", "post", "upload", "large", "outbox", "walk", "renaming", "start", "idle"),
+    *("gate", "page", "triage", "transcode", "voicemail_latency"),
+]
 
 
 def bench_of(name: str) -> Bench:

@@ -1,4 +1,5 @@
-"""The memory by itself: how fast events are taken in beside the disk's own fdatasync, and how a backlog slows it down.
+"""The memory by itself: how fast events are taken in beside the disk's own fdatasync (4 kB appended to a file each time),
+and how a backlog slows it down.
 
 An event is added when it is on disk with its delivery. A delivery is claimed, which is on disk before anything is sent,
 and completed.
@@ -110,7 +111,7 @@ def _adding(folder: Path, asked: Asked) -> list[Row]:
         for way, call in ways.items():
             took[way].append(call())
     memory.state.close()
-    flushed = "fdatasync, 4 kB appended"
+    flushed = "fdatasync"
     return [
         compared("outbox", "events added singly", "a second", took["singly"], flushed, took["fdatasync"], Target(0.8)),
         compared(

@@ -8,7 +8,7 @@ from html import escape
 
 __all__ = ["bars", "goals"]
 
-_WIDTH, _LINE, _LABEL = 640, 22, 230
+_WIDTH, _LINE, _LABEL = 720, 22, 230
 _STYLE = """<style>
 text { font: 12px system-ui, sans-serif; fill: #6e7781 }
 .ours { fill: #1a7f5a } .theirs { fill: #9aa4ae } .short { fill: #d0682a } .axis { stroke: #9aa4ae }
@@ -21,7 +21,7 @@ text { fill: #ccc } .ours { fill: #3fb68b } .theirs { fill: #5d6873 } .short { f
 def bars(title: str, figures: Sequence[tuple[str, float]], measure: str) -> str:
     """One bar a contender, in the order given; the first one is ours."""
     most = max(value for _, value in figures) or 1
-    room = _WIDTH - _LABEL - 90
+    room = _WIDTH - _LABEL - 120
     lines = [_text(0, 14, title)]
     for number, (label, value) in enumerate(figures):
         top = 26 + number * _LINE
@@ -38,13 +38,17 @@ def bars(title: str, figures: Sequence[tuple[str, float]], measure: str) -> str:
 def goals(title: str, reached: Sequence[tuple[str, float]]) -> str:
     """One dot a figure: how many times better than its target it is (to the right of the line), or how many worse."""
     decades = max(1.0, *(abs(math.log10(times)) for _, times in reached))
-    label, room = 350, _WIDTH - 350 - 70
+    label, room = 390, _WIDTH - 390 - 70
     middle = label + room / 2
     bottom = 26 + len(reached) * _LINE
-    lines = [_text(0, 14, title), f'<line class="axis" x1="{middle}" x2="{middle}" y1="22" y2="{bottom}"/>']
+    lines = [
+        _text(0, 14, title),
+        _text(middle, 14, "target", "middle"),
+        f'<line class="axis" x1="{middle}" x2="{middle}" y1="20" y2="{bottom}"/>',
+    ]
     for number, (what, times) in enumerate(reached):
         top = 26 + number * _LINE
-        at = middle + room / 2 * math.log10(times) / decades
+        at = middle + (room / 2 - 14) * math.log10(times) / decades
         kind = "ours" if times >= 1 else "short"
         left, width = min(middle, at), abs(at - middle)
         lines += [

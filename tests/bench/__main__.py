@@ -67,6 +67,8 @@ def main() -> None:
         bench, begun = bench_of(name), time.monotonic()
         rows = bench.run(asked)
         print(f"{bench.title} ({time.monotonic() - begun:.0f} s)", *map(line_of, rows), sep="\n", flush=True)
+        if asked.profile:
+            print((asked.profile / "threads.txt").read_text(), f"python -m pstats {asked.profile}/prepare.prof", sep="")
         if report:
             report.take(bench, rows, left_out(bench, asked))
             report.write(NAMES)

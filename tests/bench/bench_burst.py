@@ -33,6 +33,7 @@ from tests.bench.stage import (
     sink,
 )
 from tests.doubles.known_sink_site import KEYS
+from tests.system.agent import wait_for
 
 __all__ = ["BENCH"]
 
@@ -98,10 +99,9 @@ def by_us(place: Path, site: SinkProcess, taken: list[Path], asked: Asked, *, wa
         before, begun = cpu_of(process), time.monotonic()
         write(taken, place / "watched")
         came = site.wait_for(len(taken), 300, running.process)
-        time.sleep(0.5)  # the last one is written down as delivered
+        delivered = [("delivered", len(taken) + warm)]
+        wait_for(lambda: running.ask("SELECT state, count(*) FROM deliveries GROUP BY state") == delivered, 20)
         cpu = cpu_of(process) - before
-        states = running.ask("SELECT state, count(*) FROM deliveries GROUP BY state")
-        assert states == [("delivered", len(taken) + warm)], states
     return _judged(came, taken, begun + QUIET, cpu)
 
 

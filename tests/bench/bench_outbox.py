@@ -1,8 +1,7 @@
-"""The memory by itself: how fast events are taken in beside the disk's own fdatasync (4 kB appended to a file each time),
-and how a backlog slows it down.
+"""The memory by itself: how fast events are taken in beside the disk's own fdatasync, and how a backlog slows it down.
 
-An event is added when it is on disk with its delivery. A delivery is claimed, which is on disk before anything is sent,
-and completed.
+An event is added when it is on disk with its delivery. fdatasync flushes 4 kB that were appended to a file. A delivery is
+claimed, which is on disk before anything is sent, and completed.
 
 python -m tests.bench --only outbox
 """

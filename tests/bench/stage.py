@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -68,7 +67,12 @@ class SinkProcess:
 
     def fresh(self) -> None:
         """What has come until now does not count any more."""
-        self._skip += len(self.came())
+        self._skip = self.count()
+
+    def count(self) -> int:
+        """How many bodies have come at all."""
+        with urllib.request.urlopen(f"{self.address}/-/count") as answer:
+            return int(answer.read())
 
     def came(self) -> list[Came]:
         with urllib.request.urlopen(f"{self.address}/-/arrivals?{self._skip}") as answer:
@@ -77,11 +81,11 @@ class SinkProcess:
     def wait_for(self, count: int, seconds: float, *also: subprocess.Popen[Any]) -> list[Came]:
         """Until so many have come. Fails when they don't, or when one of the processes `also` ends before."""
         deadline = time.monotonic() + seconds
-        while len(came := self.came()) < count:
-            assert time.monotonic() < deadline, f"{len(came)} of {count} came in {seconds:.0f} s"
+        while (came := self.count() - self._skip) < count:
+            assert time.monotonic() < deadline, f"{came} of {count} came in {seconds:.0f} s"
             assert all(process.poll() in (None, 0) for process in also), "it ended before all had come"
-            time.sleep(0.1)
-        return came
+            time.sleep(0.05)
+        return self.came()
 
 
 @contextmanager
@@ -231,7 +235,3 @@ def photo_sh_environment(folder: Path) -> dict[str, str]:
     if not (tools / "python").exists():
         (tools / "python").symlink_to(shutil.which("python3", path="/usr/bin:/usr/local/bin") or sys.executable)
     return {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
-
-
-def words(name: str) -> str:
-    return re.sub(r"\W+", "-", name)

@@ -69,6 +69,8 @@ class SinkSite:
         path, _, query = target.partition("?")
         if method == "POST":
             return self._post(path, target, headers, kept, length)
+        if path == "/-/count":
+            return Told(200, len(self.arrivals))
         if path == "/-/arrivals":
             return Told(200, self.arrivals[int(query or 0) :])
         if path.startswith("/file/"):

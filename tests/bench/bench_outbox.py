@@ -1,7 +1,7 @@
 """The memory by itself: how fast events are taken in beside the disk's own fdatasync, and how a backlog slows it down.
 
-An event is added when it is on disk with its delivery. fdatasync flushes 4 kB that were appended to a file. A delivery is
-claimed, which is on disk before anything is sent, and completed.
+An event is added when it is on disk with its delivery; fdatasync flushes 4 kB that were appended to a file. A delivery
+is claimed, which is on disk before anything is sent, and completed.
 
 python -m tests.bench --only outbox
 """

@@ -15,10 +15,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import psutil
 
+from tests.bench import stage
 from tests.bench.rows import Asked, Bench, Row, Target, compared, plain
 from tests.bench.stage import (
     QUIET,
@@ -61,26 +63,20 @@ def run(asked: Asked) -> list[Row]:
 
 
 def _ways(asked: Asked, site: SinkProcess, taken: list[Path]) -> dict[str, Callable[[Path], Took]]:
+    def program(make: Callable[[str, Path, int], Program], taken: list[Path] = taken) -> Callable[[Path], Took]:
+        return lambda place: by_program(make(site.address, place / "watched", len(taken)), place, site, taken)
+
     few = taken[:FEW]
-    there = site.address
-    ways: dict[str, Callable[[Path], Took]] = {
-        "ours": lambda place: by_us(place, site, taken, asked),
-        "ours, from idleness": lambda place: by_us(place, site, taken, asked, warm=False),
-        "floor": lambda place: by_program(Program.floor(there, place / "watched", len(taken)), place, site, taken),
-        "motionEye's way": lambda place: by_program(
-            Program.motioneye(there, place / "watched", len(taken)), place, site, taken
-        ),
-    }
+    ways: dict[str, Callable[[Path], Took]] = {"ours": lambda place: by_us(place, site, taken, asked)}
     if asked.profile:
-        return {"ours": ways["ours"]}
+        return ways
+    ways["ours, from idleness"] = lambda place: by_us(place, site, taken, asked, warm=False)
+    ways["floor"] = program(stage.floor)
+    ways["motionEye's way"] = program(stage.motioneye)
     if shutil.which("inotifywait") and shutil.which("curl"):
-        ways["inotifywait | curl"] = lambda place: by_program(
-            Program.inotify_curl(there, place / "watched", len(few)), place, site, few
-        )
+        ways["inotifywait | curl"] = program(stage.inotify_curl, few)
     if asked.apprise:
-        ways["Apprise"] = lambda place: by_program(
-            Program.apprise(asked.apprise, there, place / "watched", len(few)), place, site, few
-        )
+        ways["Apprise"] = program(partial(stage.apprise, asked.apprise), few)
     if asked.photo_sh:
         ways["photo.sh"] = lambda place: by_photo_sh(asked.photo_sh, place, site, few)
     return ways

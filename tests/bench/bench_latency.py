@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.bench import stage
 from tests.bench.rows import Asked, Bench, Row, Target, compared
 from tests.bench.stage import QUIET, Came, Program, SinkProcess, agent, pictures, posting_settings, sink
 
@@ -52,9 +53,9 @@ def _ways(asked: Asked, site: SinkProcess, taken: list[Path]) -> dict[str, Calla
 
     ways: dict[str, Callable[[Path], Late]] = {"ours": lambda place: by_us(place, site, taken, asked)}
     if not asked.profile:
-        ways["floor"] = program(Program.floor)
+        ways["floor"] = program(stage.floor)
         if shutil.which("inotifywait"):
-            ways["inotifywait | curl"] = program(Program.inotify_curl)
+            ways["inotifywait | curl"] = program(stage.inotify_curl)
     return ways
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,22 @@ from tests.bench.rows import Asked
 from tests.doubles.known_sink_site import KEYS
 from tests.system.agent import ROOT, AgentProcess
 
-__all__ = ["Came", "Program", "SinkProcess", "Took", "agent", "cpu_of", "pictures", "posting_settings", "sink"]
+__all__ = [
+    "Came",
+    "Program",
+    "SinkProcess",
+    "Took",
+    "agent",
+    "apprise",
+    "cpu_of",
+    "floor",
+    "inotify_curl",
+    "motioneye",
+    "photo_sh_environment",
+    "pictures",
+    "posting_settings",
+    "sink",
+]
 
 QUIET = 2.0  # seconds: what `folder` waits by itself before it takes a file as finished
 SIZE = 192_000  # bytes of a picture
@@ -191,7 +206,7 @@ class Program:
     """Another way of posting what comes into a folder, in a process of its own: a script of `incumbents`."""
 
     name: str
-    command: Sequence[str]
+    command: list[str]
 
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen[str]]:
@@ -205,27 +220,30 @@ class Program:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGTERM)
 
-    @staticmethod
-    def floor(site: str, folder: Path, count: int) -> Program:
-        database = folder.parent / f"floor-{time.monotonic_ns()}.db"
-        script = str(INCUMBENTS / "floor.py")
-        return Program("floor", [sys.executable, script, site, str(folder), str(count), str(database)])
 
-    @staticmethod
-    def inotify_curl(site: str, folder: Path, count: int) -> Program:
-        return Program(
-            "inotifywait | curl", ["bash", str(INCUMBENTS / "inotify_curl.sh"), site, str(folder), str(count)]
-        )
+def floor(site: str, folder: Path, count: int) -> Program:
+    return _python("floor", "floor.py", site, folder, count, str(folder.parent / "floor.db"))
 
-    @staticmethod
-    def motioneye(site: str, folder: Path, count: int) -> Program:
-        return Program(
-            "motionEye's way", [sys.executable, str(INCUMBENTS / "motioneye.py"), site, str(folder), str(count)]
-        )
 
-    @staticmethod
-    def apprise(python: str, site: str, folder: Path, count: int) -> Program:
-        return Program("Apprise", [python, str(INCUMBENTS / "apprised.py"), site, str(folder), str(count)])
+def motioneye(site: str, folder: Path, count: int) -> Program:
+    return _python("motionEye's way", "motioneye.py", site, folder, count)
+
+
+def apprise(python: str, site: str, folder: Path, count: int) -> Program:
+    """`python`: that of an environment that has it."""
+    return Program("Apprise", [python, *_python("", "apprised.py", site, folder, count).command[1:]])
+
+
+def inotify_curl(site: str, folder: Path, count: int) -> Program:
+    return Program("inotifywait | curl", ["bash", *_words("inotify_curl.sh", site, folder, count)])
+
+
+def _python(name: str, script: str, site: str, folder: Path, count: int, *more: str) -> Program:
+    return Program(name, [sys.executable, *_words(script, site, folder, count), *more])
+
+
+def _words(script: str, site: str, folder: Path, count: int) -> list[str]:
+    return [str(INCUMBENTS / script), site, str(folder), str(count)]
 
 
 def photo_sh_environment(folder: Path) -> dict[str, str]:

@@ -81,6 +81,25 @@ class Memory:
                     post = Post(kind="photo", title="A picture", happened_at=MOMENT, parts=tuple(shown))
                     self.state.outbox.keep(event, post, ())
 
+    def multiply(self, times: int) -> None:
+        """The same backlog so many times over: rows as the outbox has written them, under other numbers."""
+        others = {
+            "events": {"id": "id + :by", "key": "key || '-' || :by"},
+            "posts": {"event": "event + :by"},
+            "deliveries": {"id": "id + :by", "event": "event + :by", "key": "key || :by"},
+        }
+        with self.state.database.transaction() as connection:
+            (most,) = connection.execute("SELECT max(id) FROM events").fetchone()
+            for table, changed in others.items():
+                columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+                values = ", ".join(changed.get(column, column) for column in columns)
+                number = "event" if table == "posts" else "id"
+                for copy in range(1, times):
+                    connection.execute(
+                        f"INSERT INTO {table} SELECT {values} FROM {table} WHERE {number} <= :most",
+                        {"by": copy * most, "most": most},
+                    )
+
     def claim(self, count: int) -> float:
         """A second's claims, each completed."""
         begun = time.perf_counter()
@@ -98,7 +117,7 @@ def run(asked: Asked) -> list[Row]:
 
 
 def _adding(folder: Path, asked: Asked) -> list[Row]:
-    count, rounds = (100, 2) if asked.quick else (500, 7)
+    count, rounds = (100, 2) if asked.quick else (150, 21)
     memory = Memory.in_folder(folder / "adding")
     ways: dict[str, Callable[[], float]] = {
         "fdatasync": lambda: flushes(folder / "flushed", count),
@@ -146,10 +165,11 @@ def _added(memory: Memory, count: int, group: int) -> float:
 
 
 def _claiming(folder: Path, asked: Asked) -> list[Row]:
-    small, large, count, rounds = (200, 2_000, 50, 2) if asked.quick else (1_000, 100_000, 200, 7)
+    small, large, count, rounds = (200, 2_000, 50, 2) if asked.quick else (1_000, 100_000, 100, 11)
     near, far = Memory.in_folder(folder / "near"), Memory.in_folder(folder / "far")
     near.fill(small)
-    far.fill(large)
+    far.fill(small)
+    far.multiply(large // small)
     took: dict[str, list[float]] = {"near": [], "far": []}
     for _ in range(rounds):
         took["near"].append(near.claim(count))

@@ -72,6 +72,7 @@ def _ways(asked: Asked, site: SinkProcess, taken: list[Path]) -> dict[str, Calla
         return ways
     ways["ours, from idleness"] = lambda place: by_us(place, site, taken, asked, warm=False)
     ways["floor"] = program(stage.floor)
+    ways["floor that decodes"] = program(stage.decoding_floor)
     ways["motionEye's way"] = program(stage.motioneye)
     if shutil.which("inotifywait") and shutil.which("curl"):
         ways["inotifywait | curl"] = program(stage.inotify_curl, few)

@@ -32,6 +32,7 @@ __all__ = [
     "agent",
     "apprise",
     "cpu_of",
+    "decoding_floor",
     "floor",
     "inotify_curl",
     "motioneye",
@@ -223,6 +224,11 @@ class Program:
 
 def floor(site: str, folder: Path, count: int) -> Program:
     return _python("floor", "floor.py", site, folder, count, str(folder.parent / "floor.db"))
+
+
+def decoding_floor(site: str, folder: Path, count: int) -> Program:
+    """The floor, which also decodes each picture before it sends it."""
+    return _python("floor", "floor.py", site, folder, count, str(folder.parent / "floor.db"), "decode")
 
 
 def motioneye(site: str, folder: Path, count: int) -> Program:

@@ -1,8 +1,9 @@
 """The floor: the shortest straight line from a closed file to a durable post. Nothing is checked, nothing is repeated.
 
-python floor.py SITE FOLDER COUNT DATABASE
+python floor.py SITE FOLDER COUNT DATABASE [decode]
 
 Raw inotify, SHA-256, a row in SQLite with synchronous=FULL, one POST on a connection that is kept, the row marked done.
+With `decode` each picture is decoded before, as whoever wants to send no broken one has to.
 """
 
 import base64
@@ -39,7 +40,14 @@ def body(name, data):
     return head.encode() + data + f"\r\n--{EDGE}--\r\n".encode()
 
 
-def main(site, folder, count, database):
+def proof(data):
+    import cv2
+    import numpy
+
+    assert cv2.imdecode(numpy.frombuffer(data, numpy.uint8), cv2.IMREAD_COLOR) is not None
+
+
+def main(site, folder, count, database, decode=""):
     memory = sqlite3.connect(database, isolation_level=None)
     memory.execute("PRAGMA journal_mode=WAL")
     memory.execute("PRAGMA synchronous=FULL")
@@ -51,6 +59,8 @@ def main(site, folder, count, database):
     for number, name in enumerate(names(folder), 1):
         with open(os.path.join(folder, name), "rb") as file:
             data = file.read()
+        if decode:
+            proof(data)
         sha = hashlib.sha256(data).hexdigest()
         row = memory.execute("INSERT INTO files (name, hash) VALUES (?, ?)", (name, sha)).lastrowid
         there.request("POST", "/photo/edit", body(name, data), headers)

@@ -41,9 +41,6 @@ def body(name, data):
 
 
 def proof(data):
-    import cv2
-    import numpy
-
     assert cv2.imdecode(numpy.frombuffer(data, numpy.uint8), cv2.IMREAD_COLOR) is not None
 
 
@@ -70,6 +67,10 @@ def main(site, folder, count, database, decode=""):
         if number == int(count):
             break
 
+
+if len(sys.argv) > 5:
+    import cv2
+    import numpy
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

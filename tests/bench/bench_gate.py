@@ -1,6 +1,6 @@
 """How fast the secret gate reads texts of several kinds, and what the child that reads them holds in memory.
 
-python -m tests.bench.bench_gate [--megabytes 100]
+python -m tests.bench --only gate, or python -m tests.bench.bench_gate [--megabytes 100]
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mediaagent.model import Event, Post, PostPart
 from mediaagent.workbench.bench import ProcessWorkbench
+from tests.bench.rows import Asked, Bench, Row, Target, plain
 
 MOMENT = datetime(2026, 11, 23, tzinfo=UTC)
 PLAIN = b"""\
@@ -67,6 +68,26 @@ def most_memory(pid: int) -> float:
     """Megabytes that the process had resident at its most."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1000
+
+
+def run(asked: Asked) -> list[Row]:
+    megabytes, rounds = (2, 1) if asked.quick else (50, 3)
+    rows = []
+    bench = ProcessWorkbench()
+    try:
+        bench.held()
+        with tempfile.TemporaryDirectory() as folder:
+            for number, (kind, make) in enumerate(KINDS.items()):
+                data = make(megabytes * 1_000_000)
+                speeds = [measure(bench, data, Path(folder, f"{number}-{each}")) for each in range(rounds)]
+                rows.append(plain("gate", kind, "MB/s", speeds, Target(20, unit="MB/s")))
+        rows.append(plain("gate", "the child's memory at most", "MB", [most_memory(bench.pid)]))
+    finally:
+        bench.close()
+    return rows
+
+
+BENCH = Bench("gate", "The secret gate", __doc__, run)
 
 
 def main() -> None:

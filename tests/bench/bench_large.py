@@ -1,6 +1,6 @@
 """How much memory the whole agent takes over large evidence: a core dump of 2 GB, mostly holes, and a log of 1 GB.
 
-python -m tests.bench.bench_large [--raw] [--to page] [--run | --pipeline]
+python -m tests.bench --only large, or python -m tests.bench.bench_large [--raw] [--to page] [--run | --pipeline]
 
 The agent runs once over a folder with the two, with `compress` (with `--raw`: nothing is made smaller, so all 3 GB go
 out), to a sink that answers as Known does or to a page. With `--run` they are what a test run left, and go out as its
@@ -24,6 +24,7 @@ from typing import Literal, NamedTuple
 import psutil
 
 from tests.bench.bench_upload import sink
+from tests.bench.rows import Asked, Bench, Row, Target, plain
 from tests.system.agent import ROOT, AgentProcess
 from tests.unit.core_dumps import Written
 
@@ -124,6 +125,20 @@ def _watched(agent: AgentProcess, words: Sequence[str]) -> dict[str, int]:
 def _environment() -> dict[str, str]:
     """The agent's code is found from its own folder, too."""
     return {**os.environ, "PYTHONPATH": os.fspath(ROOT)}
+
+
+def run(asked: Asked) -> list[Row]:
+    megabytes, rows = 100 if asked.quick else 2000, []
+    for raw in (False, True):
+        found = measure(raw=raw, megabytes=megabytes)
+        what = f"memory of all processes, {'as it is' if raw else 'compressed'}"
+        bound = Target(LIMIT / MB, least=False, unit="MB")
+        rows.append(plain("large", what, "MB", [found.resident["all of it"] / MB], bound))
+        rows.append(plain("large", f"time, {'as it is' if raw else 'compressed'}", "s", [found.seconds]))
+    return rows
+
+
+BENCH = Bench("large", "Large evidence", __doc__, run)
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
 """What it costs to add a post to a page: the 10,000th as much as the 100th.
 
-Run it as ``python -m tests.bench.bench_page [posts]``. Two of three posts have a picture.
+Two of three posts have a picture.
+
+python -m tests.bench --only page, or python -m tests.bench.bench_page [posts]
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import pytest
 from mediaagent.builtin.uploaders.page import Page
 from mediaagent.model import Post, PostPart, Receipt, Text
 from mediaagent.testing import Notes
+from tests.bench.rows import Asked, Bench, Row, Target, compared, plain
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 ROUND = 100  # posts measured together: two of every hundred fill a page
@@ -64,6 +67,29 @@ def test_the_ten_thousandth_post_costs_what_the_hundredth_did(tmp_path: Path, mo
     early = statistics.median(list(costs.values())[1:11])
     late = statistics.median(list(costs.values())[-10:])
     assert late < 1.5 * early, f"{early:.2f} ms a post at first, {late:.2f} ms at the end"
+
+
+def run(asked: Asked) -> list[Row]:
+    """Without flushing, as the test measures it: a busy disk would hide what grows."""
+    posts, real = 400 if asked.quick else 10_000, os.fsync
+    os.fsync = lambda descriptor: None
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            costs = list(measure(Path(name), posts).values())
+            finding(Path(name), 0)
+            found = [finding(Path(name), number) for number in (0, posts // 2, posts - 1)]
+    finally:
+        os.fsync = real
+    early, late = costs[1:11], costs[-10:]
+    rounds = min(len(early), len(late))
+    what, bound = f"a post when there are {posts:,}", Target(1.5, least=False)
+    return [
+        compared("page", what, "ms", late[-rounds:], "when there are 100 to 1,000", early[:rounds], bound),
+        plain("page", "finding one of them", "ms", found),
+    ]
+
+
+BENCH = Bench("page", "The page on disk", __doc__, run)
 
 
 def main() -> None:

@@ -1,17 +1,14 @@
-"""How long `mediaagent post photo` takes as a whole process, beside BashKnown's photo.sh, on one double of a site.
+"""How long `mediaagent post photo` takes as a whole process, as a hook waits for it; beside BashKnown's photo.sh.
 
-    python -m tests.bench.bench_post [--photo-sh PATH] [--calls 25] [--pictures 500]
+Calls are taken in turn, so that a busy machine is busy for all. 500 pictures that lie in the queue are sent by an agent
+that is just started; what it would take to call photo.sh for each of them is reckoned from the calls that were made.
 
-photo.sh is BashKnown's own (https://github.com/mapkyca/BashKnown); MEDIAAGENT_PHOTO_SH names it, too. Without it the
-times are told alone. Calls are taken in turn, so that a busy machine is busy for all. What it would take to call
-photo.sh for each of the pictures is reckoned from the calls that were made.
+python -m tests.bench --only post [--photo-sh PATH]
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import statistics
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,40 +17,33 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
+from mediaagent.handover import Handed, hand_over
+from tests.bench.rows import Asked, Bench, Row, Target, compared, plain
+from tests.bench.stage import SinkProcess, photo_sh_environment, pictures, sink
+from tests.doubles.known_sink_site import KEYS
+from tests.system.agent import AgentProcess
+from tests.system.posting import Person
 
-from tests.doubles.known import BIRDCAM_KEY
-from tests.system.agent import ROOT, AgentProcess, wait_for
-from tests.system.posting import Person, picture
+__all__ = ["BENCH"]
 
-QUEUE, WAIT, BACKLOG = 1.2, 3.0, 15.0  # times photo.sh; the last one: faster than that
-
-
-@dataclass
-class Site:
-    """The double in a process of its own, as a site is; its posts are counted by what it tells."""
-
-    process: subprocess.Popen[str]
-    address: str
-
-    @classmethod
-    def up(cls) -> Site:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.doubles.known"], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout
-        return cls(process, process.stdout.readline().strip())
+CALLS, PICTURES, ROUNDS = 25, 500, 3
+ARRIVED = "post --queue, until it is at the site"
+BOUNDS: dict[str, Target | None] = {
+    "post --queue": Target(1.2, least=False),
+    "post --wait, an agent runs": Target(3, least=False),
+    "post --wait, alone": Target(3, least=False),
+    ARRIVED: None,
+}
 
 
 @dataclass
-class Bench:
+class Posting:
     """People who post: one whose agent runs, one without, and one who has a backlog."""
 
     folder: Path
-    site: Site
-    calls: int
-    photo_sh: str
-    times: dict[str, list[float]] = field(default_factory=dict)
+    site: SinkProcess
+    asked: Asked
+    times: dict[str, list[float]] = field(default_factory=dict)  # milliseconds
 
     def person(self, name: str) -> Person:
         person = Person(self.folder / name)
@@ -65,109 +55,120 @@ class Bench:
         code = call()
         took = time.perf_counter() - begun
         assert code == 0, f"{name} ended with {code}"
-        self.times.setdefault(name, []).append(took)
+        self.times.setdefault(name, []).append(took * 1000)
 
-    def measure(self) -> None:
-        file = str(picture(self.folder / "bird.jpg", size=160))
+    def measure(self, file: Path, calls: int) -> None:
         warm, cold = self.person("warm"), self.person("cold")
+        (cold.home / "elsewhere").mkdir()
+        ways = {
+            "post --queue": lambda: _post(cold, file, "--queue", "--drop", str(cold.home / "elsewhere")),
+            "post --wait, an agent runs": lambda: _post(warm, file, "--wait"),
+            "post --wait, alone": lambda: _post(cold, file, "--wait"),
+            **self._theirs(file),
+        }
         agent = AgentProcess(warm.home, environment=warm.everything)
         agent.start()
         try:
             agent.wait_until_running()
-            for number in range(self.calls + 2):
+            ways[ARRIVED] = lambda: self._until_there(warm, file)
+            for number in range(calls + 2):
                 if number == 2:  # the first ones find nothing in the caches
                     self.times.clear()
-                if self.photo_sh:
-                    self.clock("photo.sh", lambda: self._photo_sh(cold, file))
-                self.clock("--queue", lambda: _post(cold, file, "--queue", "--drop", str(cold.home / "elsewhere")))
-                self.clock("--wait, agent", lambda: _post(warm, file, "--wait"))
-                self.clock("--wait, alone", lambda: _post(cold, file, "--wait"))
+                for name, call in ways.items():
+                    self.clock(name, call)
         finally:
             agent.stop()
 
-    def _photo_sh(self, person: Person, file: str) -> int:
-        words = [self.photo_sh, self.site.address, "birdcam", BIRDCAM_KEY, "A bird", file]
-        environment = {**person.everything}
-        done = subprocess.run(
-            ["bash", *words], input=b"at the feeder\n", capture_output=True, env=environment, cwd=person.home
-        )
-        assert b"location" in done.stdout, done.stderr.decode()
-        return done.returncode
+    def _until_there(self, person: Person, file: Path) -> int:
+        """Handed over to the running agent; it is over when the picture is at the site."""
+        there = self.site.count()
+        code = _post(person, file, "--queue")
+        deadline = time.monotonic() + 20
+        while self.site.count() == there:
+            assert time.monotonic() < deadline, "it was handed over and does not arrive"
+            time.sleep(0.002)
+        return code
 
-    def backlog(self, pictures: int) -> tuple[float, float]:
-        """Seconds from the agent's start to the last post; and of these, those in which pictures were sent."""
-        person = self.person("backlog")
-        file = picture(self.folder / "bird.jpg", size=160)
-        from mediaagent.handover import Handed, hand_over
+    def _theirs(self, file: Path) -> dict[str, Callable[[], int]]:
+        ways: dict[str, Callable[[], int]] = {}
+        if self.asked.photo_sh:
+            environment = photo_sh_environment(self.folder)
+            words = [self.asked.photo_sh, self.site.address, "birdcam", KEYS["birdcam"], "A bird", str(file)]
 
+            def photo_sh() -> int:
+                done = subprocess.run(["bash", *words], input=b"a bird\n", capture_output=True, env=environment)
+                assert b"location" in done.stdout, done.stderr.decode()
+                return done.returncode
+
+            ways["photo.sh"] = photo_sh
+        program = Path(self.asked.apprise).parent / "apprise"
+        if self.asked.apprise and program.exists():
+            target = self.site.address.replace("http://", "form://") + "/notify"
+            apprise = [str(program), "-t", "A bird", "-b", "at the feeder", "-a", str(file), target]
+            ways["Apprise's command"] = lambda: subprocess.run(apprise, capture_output=True).returncode
+        return ways
+
+    def backlog(self, file: Path, count: int, number: int) -> tuple[float, float]:
+        """Pictures a second: from the agent's start on, and from the first one's arrival on."""
+        person = self.person(f"backlog-{number}")
         drop = person.home / "state" / "drop"
         drop.mkdir(parents=True)
-        for number in range(pictures):
-            hand_over(drop, Handed(token=f"{number}", kind="photo", title=f"Bird {number}", files=["a.jpg"]), [file])
+        for each in range(count):
+            post = Handed(token=f"{each}", kind="photo", title=f"Bird {each}", access="public", files=["a.jpg"])
+            hand_over(drop, post, [file])
         agent = AgentProcess(person.home, environment=person.everything)
-        begun = time.perf_counter()
+        self.site.fresh()
+        begun = time.monotonic()
         agent.start()
         try:
-            wait_for(lambda: agent.log.count("delivered ") > 0, 60, lambda: agent.log)
-            first = time.perf_counter()
-            wait_for(lambda: agent.log.count("delivered ") >= pictures, 600, lambda: agent.log[-2000:])
-            end = time.perf_counter()
+            came = self.site.wait_for(count, 600)
         finally:
             agent.stop()
-        return end - begun, end - first
+        first, last = min(each.at for each in came), max(each.at for each in came)
+        assert len({each.title for each in came}) == count == len(came)
+        return count / (last - begun), (count - 1) / (last - first)
 
 
-def _post(person: Person, file: str, *words: str) -> int:
-    (person.home / "elsewhere").mkdir(exist_ok=True)
-    command = [str(Path(sys.executable).parent / "mediaagent"), "post", "photo", file, "-m", "at the feeder", *words]
+def _post(person: Person, file: Path, *words: str) -> int:
+    command = [str(Path(sys.executable).parent / "mediaagent"), "post", "photo", str(file), "-m", "at the feeder"]
     environment = {name: value for name, value in person.everything.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=environment).returncode
+    return subprocess.run([*command, *words], stdin=subprocess.DEVNULL, capture_output=True, env=environment).returncode
 
 
-def report(bench: Bench) -> None:
-    base = statistics.median(bench.times["photo.sh"]) if bench.photo_sh else 0.0
-    if not bench.photo_sh:
-        print("photo.sh: left out; name it with --photo-sh or MEDIAAGENT_PHOTO_SH")
-    wanted = {"--queue": QUEUE, "--wait, agent": WAIT, "--wait, alone": WAIT}
-    for name, times in bench.times.items():
-        median = statistics.median(times)
-        told = f"{name:14} {median * 1000:7.1f} ms  (least {min(times) * 1000:.1f})"
-        if base and name in wanted:
-            ratio = median / base
-            told += f"  {ratio:5.2f} x photo.sh, wanted at most {wanted[name]}: {_word(ratio <= wanted[name])}"
-        print(told)
+def run(asked: Asked) -> list[Row]:
+    calls, count, rounds = (2, 20, 1) if asked.quick else (CALLS, PICTURES, ROUNDS)
+    with tempfile.TemporaryDirectory(prefix="mediaagent-post-") as name, sink() as site:
+        (file,) = pictures(Path(name) / "pictures", 1)
+        posting = Posting(Path(name), site, asked)
+        posting.measure(file, calls)
+        backlogs = []
+        for number in range(rounds):
+            backlogs.append(posting.backlog(file, count, number))
+            shutil.rmtree(posting.folder / f"backlog-{number}")
+    whole, sending = zip(*backlogs, strict=True)
+    return [*_calls(posting.times), *_backlogs(posting.times, whole, sending)]
 
 
-def _word(kept: bool) -> str:
-    return "kept" if kept else "NOT KEPT"
+def _calls(times: dict[str, list[float]]) -> list[Row]:
+    others = [name for name in times if name not in BOUNDS]
+    rows = [
+        compared("post", name, "ms", times[name], other, times[other], bound if other == "photo.sh" else None)
+        for name, bound in BOUNDS.items()
+        for other in others
+    ]
+    return rows or [plain("post", name, "ms", times[name]) for name in BOUNDS]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photo-sh", default=os.environ.get("MEDIAAGENT_PHOTO_SH", ""))
-    parser.add_argument("--calls", type=int, default=25)
-    parser.add_argument("--pictures", type=int, default=500)
-    asked = parser.parse_args()
-    site = Site.up()
-    try:
-        with tempfile.TemporaryDirectory(prefix="mediaagent-post-") as folder:
-            bench = Bench(Path(folder), site, asked.calls, asked.photo_sh)
-            bench.measure()
-            report(bench)
-            whole, sending = bench.backlog(asked.pictures)
-            print(
-                f"{asked.pictures} queued pictures: {whole:.2f} s from the agent's start, {sending:.2f} s of it sending"
-            )
-            if asked.photo_sh:
-                theirs = statistics.median(bench.times["photo.sh"]) * asked.pictures
-                for name, took in (("from the start", whole), ("sending alone", sending)):
-                    kept = _word(theirs / took >= BACKLOG)
-                    print(f"  {name}: {theirs / took:.1f} x as fast as photo.sh, wanted {BACKLOG:.0f}: {kept}")
-            print(f"load: {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores")
-    finally:
-        site.process.terminate()
-        site.process.wait()
+def _backlogs(times: dict[str, list[float]], whole: tuple[float, ...], sending: tuple[float, ...]) -> list[Row]:
+    names = {"queued pictures, from the agent's start": whole, "queued pictures, while it sends": sending}
+    if "photo.sh" not in times:
+        return [plain("post", name, "pictures/s", speed) for name, speed in names.items()]
+    third = len(times["photo.sh"]) // len(whole)
+    calls = [times["photo.sh"][third * part : third * (part + 1)] for part in range(len(whole))]
+    theirs = [1000 * len(each) / sum(each) for each in calls]
+    return [
+        compared("post", name, "pictures/s", speed, "photo.sh", theirs, Target(15)) for name, speed in names.items()
+    ]
 
 
-if __name__ == "__main__":
-    main()
+BENCH = Bench("post", "Posting from the command line", __doc__, run, ("photo.sh", "Apprise"))

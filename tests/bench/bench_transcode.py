@@ -2,7 +2,7 @@
 
 Told besides: what it costs beside decoding and encoding alone, as if nobody had to listen to the message first.
 
-python -m tests.bench.bench_transcode [--seconds 600]
+python -m tests.bench --only transcode, or python -m tests.bench.bench_transcode [--seconds 600]
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import av
 import av.filter
 
 from mediaagent.builtin.enrichers.transcode import Transcode
+from tests.bench.rows import Asked, Bench, Row, Target, compared
 from tests.unit.sounds import event, frames_of, part_of, post_of, sox, spoken
 
 ROUNDS = 5
@@ -35,6 +36,7 @@ class Measured(NamedTuple):
     bare: float
     simple: float  # decoding and encoding alone
     ours: float
+    rounds: list[list[float]]  # of each of the three
 
     @property
     def times_bare(self) -> float:
@@ -72,7 +74,7 @@ def _compared(file: Path, target: str, folder: Path) -> Measured:
             seconds.append(time.process_time() - begun)
     bare, simple, ours = map(statistics.median, took)
     assert abs(_bare(file, target, folder) - after.facts["seconds"]) < 1, "it is not the same work"
-    return Measured(f"{part.file.suffix} to {target}", after.facts["seconds"], bare, simple, ours)
+    return Measured(f"{part.file.suffix} to {target}", after.facts["seconds"], bare, simple, ours, took)
 
 
 def _ours(file: Path, target: str, folder: Path):  # type: ignore[no-untyped-def]
@@ -133,6 +135,19 @@ def _encode(frames: Iterable[av.AudioFrame], target: str, folder: Path) -> None:
         for frame in frames:
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
+
+
+def run(asked: Asked) -> list[Row]:
+    seconds = 30 if asked.quick else 300
+    rows = []
+    for each in measure(seconds):
+        bare, _, ours = each.rounds
+        bound = Target(1.2, least=False)
+        rows.append(compared("transcode", each.what, "s of CPU", ours, "bare PyAV", bare, bound))
+    return rows
+
+
+BENCH = Bench("transcode", "Sound", __doc__, run)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """How long triage takes for a core dump of 10 MB, in a workbench that is warm.
 
-python -m tests.bench.bench_triage [--rounds 15]
+python -m tests.bench --only triage, or python -m tests.bench.bench_triage [--rounds 15]
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mediaagent.workbench.bench import ProcessWorkbench
+from tests.bench.rows import Asked, Bench, Row, Target
 from tests.unit.core_dumps import BIN, recorded
 from tests.unit.test_triage import POST, event_of, part_of, text_of
 
@@ -55,6 +56,27 @@ def _once(bench: ProcessWorkbench, core: Path, way: str, folder: Path) -> float:
     took = (time.perf_counter() - begun) * 1000
     assert ("#0   bad at src/threads.c:6" in text_of(post)) == (way != "none")
     return took
+
+
+def run(asked: Asked) -> list[Row]:
+    """The ways for which a debugger is installed."""
+    bounds = {"none": 50, "eu-stack": 100}
+    found = measure(2 if asked.quick else 15)
+    return [
+        Row(
+            bench="triage",
+            what=each.what,
+            measure="ms",
+            ours=each.median,
+            spread=(each.fastest, each.slowest),
+            runs=2 if asked.quick else 15,
+            target=Target(bounds[way], least=False, unit="ms") if way in bounds else None,
+        )
+        for way, each in zip(WAYS, found, strict=True)
+    ]
+
+
+BENCH = Bench("triage", "Core dumps", __doc__, run)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """How fast one large file goes to a Known site, beside curl sending the same bytes to the same place.
 
-python -m tests.bench.bench_upload [--megabytes 1000] [--rounds 5]
+python -m tests.bench --only upload, or python -m tests.bench.bench_upload [--megabytes 1000] [--rounds 5]
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from typing import NamedTuple
 
 from mediaagent.api import Post, PostPart, Secret
 from mediaagent.builtin.uploaders.known import Known
+from mediaagent.builtin.uploaders.known.signing import signature
 from mediaagent.testing import Notes, new_key
+from tests.bench.rows import Asked, Bench, Row, Target, compared, plain
 
 ROOT = Path(__file__).parent.parent.parent
 MB = 1_000_000
@@ -88,28 +90,81 @@ def by_us(site: str, file: Path) -> Took:
     return Took(*json.loads(told))
 
 
-def by_curl(site: str, *how: str) -> Took:
-    """By curl."""
+def by_curl(site: str, *how: str, path: str = "/micropub/endpoint") -> Took:
+    """By curl, signed as we sign."""
+    signed = f"X-KNOWN-SIGNATURE: {signature('key', path)}"
+    how = ("-H", "X-KNOWN-USERNAME: ci", "-H", signed, *how)
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(["curl", "-sS", "-f", "-o", "/dev/null", *how, f"{site}/micropub/endpoint"], check=True)
+    subprocess.run(["curl", "-sS", "-f", "-o", "/dev/null", *how, f"{site}{path}"], check=True)
     seconds, after = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
     return Took(seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 0)
 
 
 def measure(megabytes: int, rounds: int) -> dict[str, Took]:
     """Medians of interleaved rounds."""
+    found = _rounds(megabytes, rounds)
+    return {name: Took(*map(statistics.median, zip(*took, strict=True))) for name, took in found.items()}
+
+
+def _rounds(megabytes: int, rounds: int) -> dict[str, list[Took]]:
     with tempfile.TemporaryDirectory(prefix="mediaagent-upload-") as folder, sink() as site:
         file = large_file(Path(folder) / "core.zst", megabytes * MB)
         ways: dict[str, Callable[[], Took]] = {
             "known": lambda: by_us(site, file),
             "curl -F": lambda: by_curl(site, "-F", f"file=@{file}"),
-            "curl --data-binary": lambda: by_curl(site, "--data-binary", f"@{file}"),
+            "curl --data-binary": lambda: by_curl(site, "--data-binary", f"@{file}", path="/raw"),
         }
         took: dict[str, list[Took]] = {name: [] for name in ways}
         for _ in range(rounds):
             for name, way in ways.items():
                 took[name].append(way())
-        return {name: Took(*map(statistics.median, zip(*found, strict=True))) for name, found in took.items()}
+        return took
+
+
+def run(asked: Asked) -> list[Row]:
+    megabytes, rounds = (50, 1) if asked.quick else (1000, 5)
+    found = _rounds(megabytes, rounds)
+    ours, curl = found["known"], found["curl -F"]
+    speed = {name: [megabytes / each.seconds for each in took] for name, took in found.items()}
+    size = f"{megabytes / 1000:g} GB"
+    what = f"upload of {size}"
+    rows = [
+        compared("upload", what, "MB/s", speed["known"], "curl -F", speed["curl -F"], Target(0.8)),
+        compared("upload", what, "MB/s", speed["known"], "curl --data-binary", speed["curl --data-binary"]),
+        compared(
+            "upload",
+            f"CPU time, {size}",
+            "ms",
+            [each.cpu * 1000 for each in ours],
+            "curl -F",
+            [each.cpu * 1000 for each in curl],
+        ),
+        plain(
+            "upload",
+            "CPU time a GB",
+            "s",
+            [each.cpu / megabytes * 1000 for each in ours],
+            Target(0.7, least=False, unit="s/GB"),
+        ),
+    ]
+    return [*rows, *_memory(asked)]
+
+
+def _memory(asked: Asked) -> list[Row]:
+    """By how much the sender's memory grows beyond what a small file takes."""
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="mediaagent-upload-") as folder, sink() as site:
+        for megabytes in (10, 50) if asked.quick else (10, 100, 1000, 4000):
+            file = Path(folder) / "core.zst"
+            with file.open("wb") as core:
+                core.truncate(megabytes * MB)
+            grown = [by_us(site, file).grown / MB for _ in range(1 if asked.quick else 3)]
+            what = f"memory growth over {megabytes / 1000:g} GB"
+            rows.append(plain("upload", what, "MB", grown, Target(8, least=False, unit="MB")))
+    return rows
+
+
+BENCH = Bench("upload", "Large files", __doc__, run)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 A real agent with the default settings, the double of a site on the loopback, messages one after the other.
 
+python -m tests.bench --only voicemail_latency, or
 python -m tests.bench.bench_voicemail_latency [--messages 40] [--pause 0.5] [--enrich '["transcode", "speech"]']
 """
 
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.bench.rows import Asked, Bench, Row, Target, plain
 from tests.doubles.known import BIRDCAM_KEY, KnownDouble
 from tests.doubles.known_http import Request
 from tests.system.agent import AgentProcess, wait_for
@@ -127,6 +129,19 @@ def _moments(
 def _written(agent: AgentProcess, what: str, number: int) -> float:
     rows = agent.ask(f"SELECT at FROM history WHERE what = '{what}' ORDER BY id")
     return float(rows[number][0]) if len(rows) > number else 0.0
+
+
+def run(asked: Asked) -> list[Row]:
+    found = measure(3 if asked.quick else 30, 0.3)
+    total = [1000 * seconds for seconds in found.total]
+    bound = Target(1000 * TARGET, least=False, unit="ms")
+    return [
+        plain("voicemail_latency", "a message of 6 s, to its post", "ms", total, bound),
+        plain("voicemail_latency", "the very first, from a cold start", "ms", [1000 * found.cold]),
+    ]
+
+
+BENCH = Bench("voicemail_latency", "Voicemail", __doc__, run)
 
 
 def main() -> None:

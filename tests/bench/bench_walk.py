@@ -1,6 +1,6 @@
 """What a walk over known files costs beside a bare scandir and lstat of the same tree.
 
-python -m tests.bench.bench_walk [--files 200000] [--folder /dev/shm]
+python -m tests.bench --only walk, or python -m tests.bench.bench_walk [--files 200000] [--folder /dev/shm]
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import NamedTuple
 from mediaagent.clock import SystemClock
 from mediaagent.lookout.marks import Marks
 from mediaagent.lookout.walk import WalkLookout
+from tests.bench.rows import Asked, Bench, Row, Target, compared, plain
 
 ROUNDS = 5
 IN_A_FOLDER = 1000
@@ -32,6 +33,7 @@ class Measured(NamedTuple):
     known_marks: float
     unknown: float
     more_megabytes: float  # the most that marks and walks held beyond what the bare listing left
+    rounds: list[list[float]]  # seconds of each way, in this order
 
     @property
     def times_bare(self) -> float:
@@ -75,7 +77,7 @@ def _measure(top: Path, files: int) -> Measured:
             took.append(time.perf_counter() - begun)
             most = max(most, _resident_megabytes())
     assert len(marks) == files
-    return Measured(files, *(statistics.median(took) for took in seconds), most - before)
+    return Measured(files, *(statistics.median(took) for took in seconds), most - before, seconds)
 
 
 def _plant(top: Path, files: int) -> None:
@@ -102,6 +104,23 @@ def _bare(top: Path) -> int:
 def _resident_megabytes() -> float:
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def run(asked: Asked) -> list[Row]:
+    files = 20_000 if asked.quick else 200_000
+    memory = Path("/dev/shm")
+    found = measure(files, memory if memory.is_dir() else None)
+    bare, known, swept, fresh = ([1000 * seconds for seconds in way] for way in found.rounds)
+    beside, most = "scandir + stat", Target(2, least=False)
+    return [
+        compared("walk", f"{files:,} known files, swept", "ms", swept, beside, bare, most),
+        compared("walk", f"{files:,} known files", "ms", known, beside, bare, most),
+        compared("walk", f"{files:,} files, none known", "ms", fresh, beside, bare),
+        plain("walk", "memory for what is known", "MB", [found.more_megabytes]),
+    ]
+
+
+BENCH = Bench("walk", "Walks", __doc__, run)
 
 
 def main() -> None:

@@ -73,7 +73,8 @@ def test_the_lines_of_a_hook_are_those_of_its_file(name: str) -> None:
 
 def test_every_module_that_is_run_is_there() -> None:
     for name in re.findall(r"python -m ([\w.]+)", "\n".join(BY_NAME.values())):
-        assert name == "venv" or (ROOT / (name.replace(".", "/") + ".py")).exists(), name
+        module = ROOT / name.replace(".", "/")
+        assert name == "venv" or module.with_suffix(".py").exists() or (module / "__main__.py").exists(), name
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------

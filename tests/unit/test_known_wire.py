@@ -179,7 +179,7 @@ def test_a_site_that_stops_reading_delays_within_the_connections_time_out(
         assert tracemalloc.get_traced_memory()[1] < 8_000_000
         tracemalloc.stop()
         assert sink.stalled.is_set()
-        assert (sink.files, sink.posts) == ({}, {})
+        assert (sink.site.files, sink.site.posts) == ({}, {})
 
 
 def test_a_file_that_shrinks_while_it_is_sent_is_no_post(tmp_path: Path) -> None:

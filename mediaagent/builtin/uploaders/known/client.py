@@ -117,7 +117,8 @@ def _words(error: Exception, host: str, seconds: float) -> str:
         return "the proxy could not be used"
     if isinstance(error, exceptions.NameResolutionError):
         return f'there is no host "{host}", or the name service is out of reach'
-    if isinstance(error, exceptions.ConnectTimeoutError):
+    refused = isinstance(error, exceptions.NewConnectionError)  # which is a ConnectTimeoutError to urllib3
+    if isinstance(error, exceptions.ConnectTimeoutError) and not refused:
         return "no connection in time"
     if isinstance(error, exceptions.TimeoutError) or "timed out" in text:
         return f"no answer within {seconds:.0f} s"

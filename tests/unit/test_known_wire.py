@@ -110,9 +110,9 @@ def test_a_port_where_nothing_answers_is_told_in_words() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         site = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with Client(site, "birdcam", "key", seconds=5, wires=Wires(site, loopback=True)) as client:
-            with pytest.raises(Deferred, match="connection refused: nothing answers there") as raised:
-                client.get("/x")
+        client = Client(site, "birdcam", "key", seconds=5, wires=Wires(site, loopback=True))
+        with pytest.raises(Deferred, match="connection refused: nothing answers there") as raised:
+            client.get("/x")
     assert raised.value.target_down
     assert not raised.value.in_doubt
 

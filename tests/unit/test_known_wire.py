@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import subprocess
 import sys
 import textwrap
@@ -21,7 +22,9 @@ from mediaagent.builtin.uploaders.known import Known, encryption
 from mediaagent.builtin.uploaders.known import body as body_module
 from mediaagent.builtin.uploaders.known import client as client_module
 from mediaagent.builtin.uploaders.known.body import ShortFileError, form, multipart
+from mediaagent.builtin.uploaders.known.client import Client
 from mediaagent.builtin.uploaders.known.signing import signature, target
+from mediaagent.builtin.uploaders.known.wires import Wires
 from mediaagent.testing import Notes, new_key, photo_post
 from tests.contract.known_replay import KEYS, recordings
 from tests.contract.known_steps import RECIPIENT
@@ -101,6 +104,17 @@ def test_what_openssl_says_is_told_in_words(text: str, said: str) -> None:
     words = _words(urllib3.exceptions.SSLError(text), "example.org", 1.0)
     assert said in words
     assert "_ssl.c" not in words
+
+
+def test_a_port_where_nothing_answers_is_told_in_words() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        site = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        client = Client(site, "birdcam", "key", seconds=5, wires=Wires(site, loopback=True))
+        with pytest.raises(Deferred, match="connection refused: nothing answers there") as raised:
+            client.get("/x")
+    assert raised.value.target_down
+    assert not raised.value.in_doubt
 
 
 def test_a_site_below_a_path_signs_the_path_too(tmp_path: Path) -> None:

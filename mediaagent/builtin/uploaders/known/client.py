@@ -117,9 +117,11 @@ def _words(error: Exception, host: str, seconds: float) -> str:
         return "the proxy could not be used"
     if isinstance(error, exceptions.NameResolutionError):
         return f'there is no host "{host}", or the name service is out of reach'
-    if isinstance(error, exceptions.ConnectTimeoutError):
+    # To urllib3 a refused connection is one that came too late, too.
+    late = isinstance(error, exceptions.TimeoutError) and not isinstance(error, exceptions.NewConnectionError)
+    if late and isinstance(error, exceptions.ConnectTimeoutError):
         return "no connection in time"
-    if isinstance(error, exceptions.TimeoutError) or "timed out" in text:
+    if late or "timed out" in text:
         return f"no answer within {seconds:.0f} s"
     for mark, words in _CAUSES.items():
         if mark in text:

@@ -340,7 +340,7 @@ class SqliteOutbox:
     def shift(self, by: timedelta, follow: Callable[[timedelta], None] = lambda by: None) -> None:
         """The wall's clock was set: every waiting time moves along, so that none comes early or never.
 
-        `follow`: tells the agent's own clock; nobody writes in between."""
+        `follow`: tells the agent's own clock, which goes by the old time until then; nobody writes in between."""
         with self._database.reading():
             self._shift(by)
             follow(by)

@@ -19,7 +19,7 @@ HEAD = """# The promises, proven
 This page is made by `python -m tests.proof.report` from what the proofs wrote down. Anybody can have it made anew:
 
 ```
-pytest tests/proof          # the short form, as in CI: about ten minutes on two cores
+pytest tests/proof          # the short form, as in CI: about a quarter of an hour on two cores
 pytest tests/proof --long   # the whole; stops after an hour (`--slice SECONDS`), and goes on when it is called again
 python -m tests.proof.report
 ```
@@ -38,8 +38,8 @@ PROOFS = {
     "kill sweep": """\
 The agent is killed at its N-th call of openat, write, pwrite64, fsync, fdatasync, rename, unlink, connect,
 sendto and recvfrom, then started again. Only calls that concern state, page and connections count, over all of
-its threads; the short form kills at every seventh of them, the long one at each. The scenes are a camera's
-visit of three pictures, a voicemail, and a test run with a core dump.""",
+its threads; the short form kills at every seventh of them and at each sendto and recvfrom, the long one at
+each. The scenes are a camera's visit of three pictures, a voicemail, and a test run with a core dump.""",
     "power cut": """\
 The same, and what was not flushed before the kill is taken away: nothing but what was flushed (`flushed`), all
 names but only flushed contents (`names`), or a choice by chance. This is a model of what POSIX allows a file
@@ -101,7 +101,7 @@ def _section(name: str, text: str, results: Iterable[dict[str, Any]]) -> str:
     ]
     notes = [f"- {line['form']} form: {note}" for line in lines for note in line["notes"]]
     wrong = [f"- {line['what']}: {each.splitlines()[0]}" for line in lines for each in line["found"]]
-    head = ["| what | tried | faults that came | found | form | when (UTC) | took |", "|---|---|---|---|---|---|---|"]
+    head = ["| what | tried | faults that came | found | form | when (UTC) | work |", "|---|---|---|---|---|---|---|"]
     return "\n".join([f"## {title}", "", text, "", *head, *rows, "", *notes, *wrong, ""])
 
 

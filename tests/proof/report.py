@@ -96,7 +96,7 @@ def _section(name: str, text: str, results: Iterable[dict[str, Any]]) -> str:
         return f"## {title}\n\n{text}\n\nNot tried yet.\n"
     rows = [
         f"| {line['what']} | {line['tried']} | {line['fired']} | {len(line['found']) or 'nothing'} | {line['form']} | "
-        f"{line['date']} | {line['seconds']} s |"
+        f"{line['date']} | {'not measured' if line['seconds'] is None else str(line['seconds']) + ' s'} |"
         for line in sorted(lines, key=lambda line: (line["what"], line["form"]))
     ]
     notes = [f"- {line['form']} form: {note}" for line in lines for note in line["notes"]]

@@ -27,7 +27,7 @@ def record(request: pytest.FixtureRequest) -> Record:
     """Of the test's own module."""
     long = bool(request.config.getoption("--long", default=False))
     ends_at = _BEGAN + request.config.getoption("--slice") if long else float("inf")
-    workers = int(os.environ.get("MEDIAAGENT_PROOF_WORKERS", os.cpu_count() or 1))
+    workers = int(os.environ.get("MEDIAAGENT_PROOF_WORKERS", 2 * (os.cpu_count() or 1)))
     proof = request.module.__name__.rpartition("test_")[2].replace("_", " ")
     return Record(proof, long, ends_at, workers)
 

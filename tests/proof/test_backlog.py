@@ -72,7 +72,7 @@ def test_a_backlog_drains_whole_in_turn_and_without_a_pause(record: Record, tmp_
 
 
 def test_a_backlog_that_the_spool_cannot_hold_waits_in_its_folder(record: Record, tmp_path: Path) -> None:
-    count = (LONG if record.long else SHORT) // 3
+    count = LONG // 5 if record.long else SHORT // 3
     limit = f'spool_limit = "{count}kB"'  # a quarter of what it would take
     record.each("a spool far too small", [count], lambda count: _drained(count, tmp_path, limit))
 

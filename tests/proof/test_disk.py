@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(4000)]
 
 CALLS = ("openat", "write", "pwrite64", "fsync", "fdatasync", "rename", "unlink", "mkdir", "ftruncate")
 CODES = ("ENOSPC", "EIO", "EDQUOT")
-#: The short form lets every so manieth call fail.
-STRIDE = 263
+#: The short form lets every so manieth call fail, the long one too: codes, once or on and on, and calls come in turn.
+STRIDE, LONG_STRIDE = 263, 13
 #: So often the disk refuses a running agent, which tries again after ten seconds, or a minute.
 FAILURES = 3
 
@@ -49,7 +49,7 @@ def test_after_an_error_of_the_disk_at_any_call_all_is_well_again(
             shutil.rmtree(folder)
         return Tried([f"{code} at {struck.last}: {each}" for each in found], fired=struck.struck)
 
-    record.each(scene.name, _cases(counts, 1 if record.long else STRIDE), life)
+    record.each(scene.name, _cases(counts, LONG_STRIDE if record.long else STRIDE), life)
 
 
 def _cases(counts: Counter[str], stride: int) -> Iterator[tuple[str, str, int, int]]:
@@ -81,7 +81,7 @@ def test_a_disk_that_is_full_and_then_has_room_again(
             ended = on_a_disk(life, script)
             return Tried([*ended, *life.judged(truth)])
 
-    sizes = range(40, 1500, 20) if record.long else (60, 180, 420, 700)
+    sizes = range(40, 1500, 40) if record.long else (60, 180, 420, 700)
     record.each(f"{scene.name}, a small disk", sizes, life)
 
 
@@ -169,8 +169,9 @@ def test_an_agent_that_runs_recovers_by_itself(laid: dict[str, Path], record: Re
         return Tried(times=FAILURES)
 
     short = [("ENOSPC", "pwrite64", 60), ("EIO", "fdatasync", 4), ("EDQUOT", "fsync", 3)]
-    every = [(code, call, first) for code in CODES for call in CALLS for first in range(1, 200, 11)]
-    record.workers = 4  # they wait, mostly
+    places = [(call, first) for call in CALLS for first in range(1, 200, 23)]
+    every = [(CODES[number % len(CODES)], *place) for number, place in enumerate(places)]
+    record.workers *= 2  # they wait, mostly
     record.each("while it runs", every if record.long else short, life)
 
 
@@ -255,7 +256,7 @@ def test_a_damaged_memory_is_made_again_and_nothing_posted_twice(
             shutil.rmtree(folder)
         return Tried(found)
 
-    seeds = range(40) if record.long else range(2)
+    seeds = range(12) if record.long else range(2)
     cases = [(damage, seed) for damage in DAMAGES for seed in seeds]
     if not record.long:
         cases += [("a page of noise", seed) for seed in range(2, 8)]

@@ -64,3 +64,20 @@ def test_the_long_form_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pyt
     record.ends_at = float("inf")
     record.each("itself", range(5), tried)
     assert done == [0, 1, 2, 3, 4]
+
+
+def test_the_long_form_tries_anew_where_something_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.proof.record.FOLDER", tmp_path)
+    mended = False
+    done: list[int] = []
+
+    def tried(case: int) -> Tried:
+        done.append(case)
+        return Tried() if mended or case != 1 else Tried(["lost"])
+
+    record = Record("judge", long=True, ends_at=float("inf"))
+    with pytest.raises(AssertionError, match="1: lost"):
+        record.each("itself", range(3), tried)
+    mended = True
+    record.each("itself", range(3), tried)
+    assert done == [0, 1, 2, 1]

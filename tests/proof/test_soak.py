@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import subprocess
 import threading
@@ -134,7 +135,7 @@ def test_all_at_once_for_a_while(record: Record, tmp_path: Path) -> None:
 
 
 def _soaked(seconds: float, folder: Path) -> Tried:
-    seed = time.time_ns() % 1_000_000
+    seed = int(os.environ.get("MEDIAAGENT_PROOF_SEED", time.time_ns() % 1_000_000))
     chance, house = random.Random(seed), House(folder)
     house.begin()
     with a_site() as double, Proxy(("127.0.0.1", int(double.address.rpartition(":")[2])), patience=2.0) as proxy:
@@ -149,10 +150,10 @@ def _soaked(seconds: float, folder: Path) -> Tried:
             house.end()
             proxy.lay(())
             found = _arrives(life, house, double)
-        found += [f"seed {seed}: {each}" for each in grown]
+        found += grown
     files = sum(map(len, house.made.values()))
     note = f"{seconds:.0f} s: {files} files and messages, {kills} kills, {proxy.struck} faults of the network"
-    return Tried(found, times=kills + proxy.struck, note=note)
+    return Tried([f"seed {seed}: {each}" for each in found], times=kills + proxy.struck, note=note)
 
 
 def _with_kills(life: Life, proxy: Proxy, chance: random.Random, seconds: float) -> int:

@@ -28,13 +28,14 @@ import signal
 import struct
 import sys
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from tests.proof.disk_image import Change
 
-__all__ = ["CALLS"]
+__all__ = ["CALLS", "trace"]
 
 #: Name -> numbers on x86-64. Calls that do the same thing by other means count as one.
 _NUMBERS = {
@@ -107,8 +108,10 @@ class Tracer:
     _wires: set[tuple[int, int]] = field(default_factory=set)  # (process, descriptor) of connections over TCP
     _recorder: BinaryIO | None = None
 
-    def run(self, command: list[str]) -> int:
-        """Until the command and all that it started have ended. Returns its exit code, or minus its signal."""
+    def run(self, command: Callable[[], None]) -> int:
+        """Until the command and all that it started have ended. Returns its exit code, or minus its signal.
+
+        `command` is called in a process of its own, and does not return."""
         if self.spec.get("record"):
             self._recorder = open(self.spec["record"], "wb")  # noqa: SIM115  closed with the process
         self.root = os.fork()
@@ -310,15 +313,15 @@ def _link(path: str) -> str:
         return ""
 
 
-def _become(command: list[str]) -> None:
+def _become(command: Callable[[], None]) -> None:
     """In the child: traced, filtered, and then the command."""
     try:
         _ptrace(_TRACEME, 0)
         os.kill(os.getpid(), signal.SIGSTOP)
         _filter()
-        os.execvp(command[0], command)
-    finally:
+    except BaseException:
         os._exit(127)
+    command()
 
 
 def _filter() -> None:
@@ -335,11 +338,17 @@ def _filter() -> None:
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
-def main() -> None:
+def trace(spec: dict[str, Any], command: Callable[[], None]) -> None:
+    """Runs it and tells of it."""
     assert os.uname().machine == "x86_64", "the numbers of system calls here are those of x86-64"
-    tracer = Tracer(json.loads(sys.argv[1]))
-    code = tracer.run(sys.argv[3:])
+    tracer = Tracer(spec)
+    code = tracer.run(command)
     print(json.dumps({"calls": tracer.counts, "struck": tracer.struck, "last": tracer.last, "code": code}), flush=True)
+
+
+def main() -> None:
+    command = sys.argv[3:]
+    trace(json.loads(sys.argv[1]), lambda: os.execvp(command[0], command))
 
 
 if __name__ == "__main__":

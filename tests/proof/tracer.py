@@ -11,6 +11,8 @@ SPEC is JSON::
      "errors": [["pwrite64", 5, 9, "ENOSPC"]],  # the fifth to the ninth fail; the end 0: all from there on
      "from": "/life/go",                    # nothing counts before this file is there
      "short": ["write", 2],                 # the second writes only half of what it should
+     "room": 61440,                         # the folders hold no more bytes than that; then ENOSPC
+     "read_only": true,                     # whatever would change the folders fails with EROFS
      "record": "/life/trace"}               # every change of the folders, for disk_image.py (pickled)
 
 It prints one line of JSON: how often each call was made, whether the strike came, and how the command ended.
@@ -69,6 +71,9 @@ _BY_TWO_PATHS = {
 }
 _VECTORS = (20, 296)
 _UNLINKAT, _COPY_RANGE, _FICLONE = 263, 326, 0x40049409
+_GROWING = ("write", "pwrite64", "copy", "clone")
+_CHANGING = (*_GROWING, "rename", "unlink", "mkdir", "rmdir", "link", "ftruncate")
+_OPEN, _O_ACCMODE = 2, 0o3
 _AT_FDCWD, _AT_REMOVEDIR, _O_CREAT, _O_TRUNC, _O_APPEND = -100, 0x200, 0o100, 0o1000, 0o2000
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -206,13 +211,40 @@ class Tracer:
             self.struck, self.last = True, f"{name} {path}"
             _ptrace(_POKEUSER, pid, _RDX, arguments[2] // 2)
             return True
-        for wanted, first, last, code in self.spec.get("errors", ()):
+        code = self._refusal(pid, name, path, arguments)
+        for wanted, first, last, given in self.spec.get("errors", ()):
             if wanted == name and first <= count and (count <= last or not last):
-                self.struck, self.last = True, f"{name} {path}"
-                _ptrace(_POKEUSER, pid, _ORIG_RAX, ctypes.c_uint64(-1).value)
-                _ptrace(_POKEUSER, pid, _RAX, ctypes.c_uint64(-getattr(errno, code)).value)
-                return True
-        return False
+                code = given
+        if code:
+            self.struck, self.last = True, f"{name} {path}"
+            _ptrace(_POKEUSER, pid, _ORIG_RAX, ctypes.c_uint64(-1).value)
+            _ptrace(_POKEUSER, pid, _RAX, ctypes.c_uint64(-getattr(errno, code)).value)
+        return bool(code)
+
+    def _refusal(self, pid: int, name: str, path: str, arguments: list[int]) -> str:
+        """What a full or a read-only disk says to it."""
+        if self.spec.get("read_only"):
+            number = self._number(pid)
+            flags = arguments[1 if number == _OPEN else 2]
+            changes = flags & (_O_ACCMODE | _O_CREAT | _O_TRUNC) if name == "openat" else name in _CHANGING
+            return "EROFS" if changes else ""
+        if "room" in self.spec and name in _GROWING:
+            grows = self._grows(pid, name, path, arguments)
+            return "ENOSPC" if grows and _used(self.spec["folders"]) + grows > self.spec["room"] else ""
+        return ""
+
+    def _grows(self, pid: int, name: str, path: str, arguments: list[int]) -> int:
+        """By how much a file gets longer, in whole pages."""
+        change = self._change(pid, self._number(pid), name, path, arguments)
+        assert change is not None
+        length = os.stat(change.source).st_size if change.source else len(change.data)
+        before = os.stat(path).st_size if os.path.exists(path) else 0
+        return max(_pages(change.offset + length) - _pages(before), 0)
+
+    def _number(self, pid: int) -> int:
+        info = (ctypes.c_uint64 * 11)()
+        _ptrace(_GET_SYSCALL_INFO, pid, ctypes.sizeof(info), ctypes.addressof(info))
+        return int(info[3])
 
     def _concerned(self, pid: int, number: int, name: str, arguments: list[int]) -> str | None:
         """The path, or "tcp", of a call that counts."""
@@ -304,6 +336,21 @@ class Tracer:
             except OSError:  # a page that is not there lies behind
                 length = min(length - 1, (-address) % 4096) if length > (-address) % 4096 else 0
         return b""
+
+
+def _pages(size: int) -> int:
+    return (size + 4095) // 4096 * 4096
+
+
+def _used(folders: list[str]) -> int:
+    """What all files of these folders take."""
+    total = 0
+    for top in folders:
+        for folder, _, names in os.walk(top):
+            for name in names:
+                with suppress(FileNotFoundError):
+                    total += _pages(os.lstat(os.path.join(folder, name)).st_size)
+    return total
 
 
 def _link(path: str) -> str:

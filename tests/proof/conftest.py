@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from tests.proof.lives import Life, a_site
 from tests.proof.record import Record
 from tests.proof.scenes import SCENES, Scene
+from tests.system.agent import ROOT
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,6 +22,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 _BEGAN = time.monotonic()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled() -> None:
+    """Where Python may not write bytecode by itself, each of thousands of agents would compile all of it again."""
+    for folder in ("mediaagent", "tests"):
+        compileall.compile_dir(ROOT / folder, quiet=1)
 
 
 @pytest.fixture

@@ -24,9 +24,11 @@ import pytest
 
 from tests.system.agent import ROOT
 
-__all__ = ["FOLDER", "Record", "Tried"]
+__all__ = ["FILES", "FOLDER", "Record", "Tried"]
 
 FOLDER = Path(os.environ.get("MEDIAAGENT_PROOF", ROOT / ".proof"))
+#: In the long form's floods. Fewer may be asked for where the machine is not to be had for so long; the page tells.
+FILES = int(os.environ.get("MEDIAAGENT_PROOF_FILES", 100_000))
 _Case = TypeVar("_Case")
 
 

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(4000)]
 CALLS = ("openat", "write", "pwrite64", "fsync", "fdatasync", "rename", "unlink", "mkdir", "ftruncate")
 CODES = ("ENOSPC", "EIO", "EDQUOT")
 #: The short form lets every so manieth call fail, the long one too: codes, once or on and on, and calls come in turn.
-STRIDE, LONG_STRIDE = 263, 13
+STRIDE, LONG_STRIDE = 263, 29
 #: So often the disk refuses a running agent, which tries again after ten seconds, or a minute.
 FAILURES = 3
 
@@ -220,7 +220,7 @@ def test_a_damaged_memory_is_made_again_and_nothing_posted_twice(
             shutil.rmtree(folder)
         return Tried(found)
 
-    seeds = range(12) if record.long else range(2)
+    seeds = range(8) if record.long else range(2)
     cases = [(damage, seed) for damage in DAMAGES for seed in seeds]
     if not record.long:
         cases += [("a page of noise", seed) for seed in range(2, 8)]

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.proof.record import Record, Tried
+from tests.proof.record import FILES, Record, Tried
 from tests.system.agent import AgentProcess, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(4000)]
 
 LOOKOUTS = ("inotify", "observer")
 #: Files in a flood. The kernel's queue holds 16,384 notices unless it was told otherwise.
-SHORT, LONG = 1_000, (5_000, 50_000)
+SHORT, LONG = 1_000, (FILES // 20, FILES // 2)
 
 
 def _write(path: Path) -> None:

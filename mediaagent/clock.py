@@ -12,22 +12,34 @@ _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class SystemClock:
-    """ports.Clock; and it notices when somebody sets the wall's clock."""
+    """ports.Clock. When somebody sets the wall's clock, it goes on as before until it is told to `follow`.
+
+    So all threads live in one time: what one of them writes down in the second after the clock was set is not taken
+    for older than it is when waiting times are moved along.
+    """
 
     def __init__(self) -> None:
-        self._anchor = time.time() - self.steady()
+        self._anchor = self._found()
+
+    def _found(self) -> float:
+        """The wall's time at which the steady clock was nothing."""
+        return time.time() - self.steady()
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return datetime.fromtimestamp(self._anchor + self.steady(), UTC)
 
     def steady(self) -> float:
         return time.clock_gettime(_STEADY)
 
     def jumped(self, tolerance: timedelta = timedelta(seconds=5)) -> timedelta:
-        """By how much the wall's clock was set since the last call; zero for less than `tolerance`."""
-        anchor = time.time() - self.steady()
-        jump = timedelta(seconds=anchor - self._anchor)
-        if abs(jump) < tolerance:
+        """By how much the wall's clock was set and not followed yet; zero for less than `tolerance`, which is followed
+        at once: so clocks are kept right."""
+        jump = self._found() - self._anchor
+        if abs(jump) < tolerance.total_seconds():
+            self._anchor += jump
             return timedelta(0)
-        self._anchor = anchor
-        return jump
+        return timedelta(seconds=jump)
+
+    def follow(self, jump: timedelta) -> None:
+        """From now on it is so much later."""
+        self._anchor += jump.total_seconds()

@@ -190,7 +190,7 @@ class Service:
         jump = self._agent.clock.jumped()
         if jump:
             self._log.warning("the clock was set", by=str(jump))
-            self._agent.state.outbox.shift(jump)
+            self._agent.state.outbox.shift(jump, self._agent.clock.follow)
             for bell in self._bells.values():
                 bell.ring()
 

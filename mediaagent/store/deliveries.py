@@ -15,11 +15,11 @@ from mediaagent.store.codec import dumps, epoch, loads, moment
 from mediaagent.store.database import Database
 from mediaagent.store.rows import delivery_from
 
-__all__ = ["SqliteDeliveries"]
+__all__ = ["LONGEST_WAIT", "SqliteDeliveries"]
 
 _JOINED = "SELECT deliveries.*, events.source, events.revision FROM deliveries JOIN events ON events.id = event "
 #: A due time further away than this was written by a clock that was wrong.
-_LONGEST_WAIT = timedelta(days=2)
+LONGEST_WAIT = timedelta(days=2)
 
 
 class _SavedProgress:
@@ -60,7 +60,7 @@ class SqliteDeliveries:
                 "UPDATE deliveries SET state = 'waiting', in_doubt = 1,"
                 " last_error = 'the agent ended during an attempt' WHERE state = 'sending'"
             )
-            late = epoch(now + _LONGEST_WAIT)
+            late = epoch(now + LONGEST_WAIT)
             connection.execute("UPDATE deliveries SET due_at = ? WHERE due_at > ?", (epoch(now), late))
             connection.execute("UPDATE deliveries SET verify_at = ? WHERE verify_at > ?", (epoch(now), late))
             connection.execute("UPDATE deliveries SET attempted_at = ? WHERE attempted_at > ?", (epoch(now), late))

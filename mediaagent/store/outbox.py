@@ -16,6 +16,7 @@ from mediaagent.ports import Prepared
 from mediaagent.store import repeats
 from mediaagent.store.codec import dumps, epoch, loads
 from mediaagent.store.database import Database
+from mediaagent.store.deliveries import LONGEST_WAIT
 from mediaagent.store.rows import event_from, part_from
 from mediaagent.store.topics import joined, no_news
 
@@ -343,20 +344,29 @@ class SqliteOutbox:
         with self._database.reading() as connection:
             return int(connection.execute("SELECT tries FROM events WHERE id = ?", (event.id,)).fetchone()[0])
 
-    def shift(self, by: timedelta) -> None:
-        """The wall's clock was set: every waiting time moves along, so that none comes early or never."""
+    def shift(self, by: timedelta, follow: Callable[[timedelta], None] = lambda by: None) -> None:
+        """The wall's clock was set: every waiting time moves along, so that none comes early or never.
+
+        `follow`: tells the agent's own clock, which goes by the old time until then; nobody writes in between."""
+        with self._database.reading():
+            self._shift(by)
+            follow(by)
+
+    def _shift(self, by: timedelta) -> None:
         seconds = by.total_seconds()
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT INTO history (at, what, detail) VALUES (?, 'the clock was set', ?)", (self._epoch, f"by {by}")
+                "INSERT INTO history (at, what, detail) VALUES (?, 'the clock was set', ?)",
+                (self._epoch + seconds, f"by {by}"),
             )
             connection.execute("UPDATE parts SET seen_at = seen_at + ?", (seconds,))
             connection.execute("UPDATE events SET prepare_at = prepare_at + ? WHERE state = 'new'", (seconds,))
             connection.execute("UPDATE events SET closed_at = closed_at + ? WHERE released = 0", (seconds,))
             connection.execute(
-                "UPDATE deliveries SET due_at = due_at + ?, attempted_at = attempted_at + ?"
-                " WHERE state IN ('waiting', 'sending', 'held')",
-                (seconds, seconds),
+                # An owner's command may have written by the new time already.
+                "UPDATE deliveries SET due_at = CASE WHEN due_at > ? THEN due_at ELSE due_at + ? END,"
+                " attempted_at = attempted_at + ? WHERE state IN ('waiting', 'sending', 'held')",
+                (epoch(self._now() + LONGEST_WAIT), seconds, seconds),
             )
             connection.execute(
                 "UPDATE deliveries SET verify_at = verify_at + ? WHERE verify_at IS NOT NULL", (seconds,)

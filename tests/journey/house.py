@@ -57,6 +57,9 @@ class Clock:
     def steady(self) -> float:
         return self.monotonic
 
+    def follow(self, by: timedelta) -> None:
+        self.wall += by
+
     def advance(self, seconds: float) -> None:
         self.wall += timedelta(seconds=seconds)
         self.monotonic += seconds

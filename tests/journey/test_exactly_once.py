@@ -91,8 +91,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(days=st.sampled_from([-20_000, -365, -1, 1, 365]))
     def the_clock_is_set(self, days: int) -> None:
-        self.house.clock.wall += timedelta(days=days)
-        self.house.state.outbox.shift(timedelta(days=days))
+        self.house.state.outbox.shift(timedelta(days=days), self.house.clock.follow)
 
     @rule(days=st.sampled_from([-365, 365]))
     def the_clock_is_set_while_the_agent_is_down(self, days: int) -> None:

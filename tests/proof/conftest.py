@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from tests.proof.lives import Life, a_site
 from tests.proof.record import Record
 from tests.proof.scenes import SCENES, Scene
+from tests.system.agent import ROOT
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,12 +24,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 _BEGAN = time.monotonic()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _compiled() -> None:
+    """Where Python may not write bytecode by itself, each of thousands of agents would compile all of it again."""
+    for folder in ("mediaagent", "tests"):
+        compileall.compile_dir(ROOT / folder, quiet=1)
+
+
 @pytest.fixture
 def record(request: pytest.FixtureRequest) -> Record:
     """Of the test's own module."""
     long = bool(request.config.getoption("--long", default=False))
     ends_at = _BEGAN + request.config.getoption("--slice") if long else float("inf")
-    workers = int(os.environ.get("MEDIAAGENT_PROOF_WORKERS", os.cpu_count() or 1))
+    workers = int(os.environ.get("MEDIAAGENT_PROOF_WORKERS", 2 * (os.cpu_count() or 1)))
     proof = request.module.__name__.rpartition("test_")[2].replace("_", " ")
     return Record(proof, long, ends_at, workers)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.doubles.known import BIRDCAM_KEY, KnownDouble
-from tests.proof import judge
+from tests.proof import forks, judge
 from tests.proof.judge import FRESH, Posted
 from tests.proof.scenes import Scene
 from tests.system.agent import ROOT
@@ -98,23 +98,22 @@ key = "file:known.key"
     # --- running ------------------------------------------------------------------------------------------------------
 
     def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "mediaagent", "--config", str(self.folder / "agent.toml"), *words]
+        return [sys.executable, "-m", "mediaagent", *self._config, *words]
+
+    @property
+    def _config(self) -> list[str]:
+        return ["--config", str(self.folder / "agent.toml")]
 
     def struck(self, spec: dict[str, Any], *words: str) -> Struck:
         """The agent (`run --once`, unless told otherwise) under a tracer that strikes it."""
-        spec = {"folders": [str(self.state), str(self.page)], **spec}
-        tracer = [sys.executable, "-m", "tests.proof.tracer", json.dumps(spec), "--"]
-        done = self._call([*tracer, *self.command(*(words or ("run", "--once", "--patience", "5s")))])
+        done = self._call(words or ("run", "--once", "--patience", "5s"), spec)
         told = json.loads(done.stdout.splitlines()[-1])
         return Struck(Counter(told["calls"]), told["struck"], told["last"], told["code"])
 
     @contextmanager
     def running(self, spec: dict[str, Any] | None = None) -> Iterator[subprocess.Popen[bytes]]:
         """`mediaagent run`, under a tracer if there is a spec, while the context lasts."""
-        command = self.command("run")
-        if spec is not None:
-            spec = {"folders": [str(self.state), str(self.page)], **spec}
-            command = [sys.executable, "-m", "tests.proof.tracer", json.dumps(spec), "--", *command]
+        command = self._traced(spec, self.command("run"))
         with (self.folder / "agent.log").open("ab") as log:
             environment = {**os.environ, **self.environment}
             process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=environment)
@@ -125,16 +124,28 @@ key = "file:known.key"
             process.wait(PATIENCE)
 
     def call(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self._call(self.command(*words))
+        return self._call(words)
 
-    def _call(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **self.environment}
-        done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False
-        )
+    def _call(self, words: Sequence[str], spec: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
+        if self.environment:  # which only a new program reads
+            command = self._traced(spec, self.command(*words))
+            environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **self.environment}
+            done = subprocess.run(
+                command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False
+            )
+        else:
+            done = forks.call([*self._config, *words], self._spec(spec), seconds=PATIENCE)
         with (self.folder / "agent.log").open("a") as log:
-            log.write(f"$ {' '.join(command[1:])}\n{done.stdout}{done.stderr}[{done.returncode}]\n")
+            log.write(f"$ {' '.join(words)}\n{done.stdout}{done.stderr}[{done.returncode}]\n")
         return done
+
+    def _traced(self, spec: dict[str, Any] | None, command: list[str]) -> list[str]:
+        if spec is None:
+            return command
+        return [sys.executable, "-m", "tests.proof.tracer", json.dumps(self._spec(spec)), "--", *command]
+
+    def _spec(self, spec: dict[str, Any] | None) -> dict[str, Any] | None:
+        return None if spec is None else {"folders": [str(self.state), str(self.page)], **spec}
 
     def finish(self, tries: int = 8) -> str:
         """Without faults, until nothing waits. Returns what is wrong with that, or ""."""

@@ -13,7 +13,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,9 +24,11 @@ import pytest
 
 from tests.system.agent import ROOT
 
-__all__ = ["FOLDER", "Record", "Tried"]
+__all__ = ["FILES", "FOLDER", "Record", "Tried"]
 
 FOLDER = Path(os.environ.get("MEDIAAGENT_PROOF", ROOT / ".proof"))
+#: In the long form's floods. Fewer may be asked for where the machine is not to be had for so long; the page tells.
+FILES = int(os.environ.get("MEDIAAGENT_PROOF_FILES", 100_000))
 _Case = TypeVar("_Case")
 
 
@@ -38,6 +40,7 @@ class Tried:
     fired: bool = True  # whether the fault came at all
     times: int = 1  # faults in this one try
     note: str = ""  # a figure for the page
+    seconds: float = 0.0  # of one worker
 
 
 @dataclass
@@ -52,33 +55,31 @@ class Record:
 
     def each(self, what: str, cases: Iterable[_Case], body: Callable[[_Case], Tried]) -> None:
         """Tries every case that was not tried yet. Fails with all that was found; the long form may end before."""
-        began, tried = time.monotonic(), self._done(what)
+        tried = self._done(what)
+        left = [case for case in cases if str(case) not in tried]
         with ThreadPoolExecutor(self.workers) as pool:
-            for case, outcome in pool.map(lambda case: self._try(what, case, body), self._left(what, cases, tried)):
-                tried[str(case)] = outcome
-        late = time.monotonic() > self.ends_at
-        if late:
+            for case, outcome in zip(left, pool.map(lambda case: self._try(what, case, body), left), strict=True):
+                if outcome is not None:
+                    tried[str(case)] = outcome
+        if any(str(case) not in tried for case in left):
             pytest.skip(f"the slice is over after {len(tried)} tries; run it again to go on")
-        self._conclude(what, tried, time.monotonic() - began)
+        self._conclude(what, tried)
 
-    def _left(self, what: str, cases: Iterable[_Case], tried: dict[str, Tried]) -> Iterator[_Case]:
-        for case in cases:
-            if time.monotonic() > self.ends_at:
-                return
-            if str(case) not in tried:
-                yield case
-
-    def _try(self, what: str, case: _Case, body: Callable[[_Case], Tried]) -> tuple[_Case, Tried]:
+    def _try(self, what: str, case: _Case, body: Callable[[_Case], Tried]) -> Tried | None:
+        """None where the slice is over."""
+        if time.monotonic() > self.ends_at:
+            return None
+        began = time.monotonic()
         try:
             outcome = body(case)
         except Exception as error:  # a proof that breaks has proven nothing
             outcome = Tried([f"{type(error).__name__}: {error}"])
+        outcome.seconds = round(time.monotonic() - began, 2)
         if self.long:
-            line = {"case": str(case), **vars(outcome)}
-            self._append(self._state(what), line)
-        return case, outcome
+            self._append(self._state(what), {"case": str(case), **vars(outcome)})
+        return outcome
 
-    def _conclude(self, what: str, tried: dict[str, Tried], seconds: float) -> None:
+    def _conclude(self, what: str, tried: dict[str, Tried]) -> None:
         found = [f"{case}: {wrong}" for case, outcome in tried.items() for wrong in outcome.found]
         self._append(
             FOLDER / "results.jsonl",
@@ -91,7 +92,7 @@ class Record:
                 "fired": sum(outcome.times for outcome in tried.values() if outcome.fired),
                 "found": found,
                 "notes": sorted({outcome.note for outcome in tried.values() if outcome.note}),
-                "seconds": round(seconds),
+                "seconds": round(sum(outcome.seconds for outcome in tried.values())),
             },
         )
         assert not found, "\n".join(found)
@@ -102,11 +103,13 @@ class Record:
         return FOLDER / "long" / f"{re.sub(r'[^a-z0-9]+', '-', f'{self.proof} {what}'.lower())}.jsonl"
 
     def _done(self, what: str) -> dict[str, Tried]:
+        """Where something was found is tried anew: it may be mended by now."""
         path = self._state(what)
         if not self.long or not path.exists():
             return {}
         lines = map(json.loads, path.read_text().splitlines())
-        return {line.pop("case"): Tried(**line) for line in lines}
+        tried = {line.pop("case"): Tried(**line) for line in lines}
+        return {case: outcome for case, outcome in tried.items() if not outcome.found}
 
     def _append(self, path: Path, line: object) -> None:
         with self._lock:

@@ -24,7 +24,12 @@ pytest tests/proof --long   # the whole; stops after an hour (`--slice SECONDS`)
 python -m tests.proof.report
 ```
 
-Real agents in real processes are disturbed, then left in peace, and judged by one judge (`tests/proof/judge.py`):
+The long form's files may run beside each other (`pytest tests/proof/test_soak.py --long &`). MEDIAAGENT_PROOF_WORKERS
+says how many lives at a time (twice as many as there are processors), MEDIAAGENT_PROOF_FILES how many files its floods
+have (100,000), MEDIAAGENT_PROOF_SEED which soak it is.
+
+Real agents in real processes are disturbed, then left in peace, and judged by one judge (`tests/proof/judge.py`). Those
+of short lives are forked from a process that has read the code, which leaves out Python's start:
 
 - **conservation**: every finished file is in exactly one post at each target, or is listed with the reason why not;
 - **integrity**: its bytes are the producer's, or what the stated enricher makes of them;
@@ -38,20 +43,22 @@ PROOFS = {
     "kill sweep": """\
 The agent is killed at its N-th call of openat, write, pwrite64, fsync, fdatasync, rename, unlink, connect,
 sendto and recvfrom, then started again. Only calls that concern state, page and connections count, over all of
-its threads; the short form kills at every seventh of them, the long one at each. The scenes are a camera's
-visit of three pictures, a voicemail, and a test run with a core dump.""",
+its threads; the short form kills at every seventh of them and at each sendto and recvfrom, the long one at
+each. The scenes are a camera's visit of three pictures, a voicemail, and a test run with a core dump.""",
     "power cut": """\
 The same, and what was not flushed before the kill is taken away: nothing but what was flushed (`flushed`), all
 names but only flushed contents (`names`), or a choice by chance. This is a model of what POSIX allows a file
 system to lose, made from every change that the agent made (`tests/proof/disk_image.py`); it says nothing of
-disks that lie about flushing.""",
+disks that lie about flushing. The long form does so at each fsync and fdatasync with all three, and at each
+rename, unlink and sendto with one of them in turn.""",
     "lost replies": """\
 A proxy between agent and site breaks one exchange, or any sequence of them: cut at a part of the request or the
 answer, reset, closed, stalled, half-open, dripping, redirected, answered by somebody else (413, 429, 503, HTML,
 a captive portal), made but answered with 502, carried out long after the client left. One try is one fault.""",
     "disk": """\
-Calls on state and page fail with ENOSPC, EIO or EDQUOT, once or from there on, or write only half; a real disk
-(tmpfs) is full and has room again, or is read-only; the database is deleted, cut, overwritten, or has a page of
+Calls on state and page fail with ENOSPC, EIO or EDQUOT, once or from there on, or write only half (the long form:
+at every 29th of all such combinations); a real disk (tmpfs; where nothing may be mounted, a tracer in its place) is
+full and has room again, or is read-only; the database is deleted, cut, overwritten, or has a page of
 noise in it; the disk fails for a while under an agent that nobody starts again.""",
     "time": """\
 The wall's clock is set by ten minutes, by years, to 1970 and forth, while the agent is away and while it runs
@@ -79,7 +86,7 @@ be in what left, on the page or in the spool; all else is posted. One try is one
     "soak": """\
 A camera, a telephone system, a test runner and a folder work at once, the network fails at random; in the first
 half of the time the agent is killed again and again, in the second its memory and descriptors have to stay
-flat. One try is one fault.""",
+flat. It is over when all is there, or nothing more arrives for a minute. One try is one fault.""",
 }
 
 ELSEWHERE = """## Proven elsewhere
@@ -110,12 +117,12 @@ def _section(name: str, text: str, results: Iterable[dict[str, Any]]) -> str:
         return f"## {title}\n\n{text}\n\nNot tried yet.\n"
     rows = [
         f"| {line['what']} | {line['tried']} | {line['fired']} | {len(line['found']) or 'nothing'} | {line['form']} | "
-        f"{line['date']} | {line['seconds']} s |"
+        f"{line['date']} | {'not measured' if line['seconds'] is None else str(line['seconds']) + ' s'} |"
         for line in sorted(lines, key=lambda line: (line["what"], line["form"]))
     ]
     notes = [f"- {line['form']} form: {note}" for line in lines for note in line["notes"]]
     wrong = [f"- {line['what']}: {each.splitlines()[0]}" for line in lines for each in line["found"]]
-    head = ["| what | tried | faults that came | found | form | when (UTC) | took |", "|---|---|---|---|---|---|---|"]
+    head = ["| what | tried | faults that came | found | form | when (UTC) | work |", "|---|---|---|---|---|---|---|"]
     return "\n".join([f"## {title}", "", text, "", *head, *rows, "", *notes, *wrong, ""])
 
 

@@ -15,14 +15,14 @@ import pytest
 from tests.doubles.known import KnownDouble
 from tests.proof.judge import FRESH
 from tests.proof.lives import Life
-from tests.proof.record import Record, Tried
+from tests.proof.record import FILES, Record, Tried
 from tests.proof.scenes import Scene
 from tests.system.agent import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(4000)]
 
 FLOOD = Scene("backlog", lambda folder: None, 'type = "folder"\nquiet = "50ms"\nto = ["known"]\ntitle = "{{ name }}"')
-SHORT, LONG = 2_000, 100_000
+SHORT, LONG = 2_000, FILES
 #: Longer than this nothing may happen while there is something to do.
 PAUSE = 15.0
 #: Memory of the agent's own process.
@@ -72,7 +72,7 @@ def test_a_backlog_drains_whole_in_turn_and_without_a_pause(record: Record, tmp_
 
 
 def test_a_backlog_that_the_spool_cannot_hold_waits_in_its_folder(record: Record, tmp_path: Path) -> None:
-    count = (LONG if record.long else SHORT) // 3
+    count = LONG // 5 if record.long else SHORT // 3
     limit = f'spool_limit = "{count}kB"'  # a quarter of what it would take
     record.each("a spool far too small", [count], lambda count: _drained(count, tmp_path, limit))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,14 +15,15 @@ from tests.proof.judge import Posted
 from tests.proof.lives import Life, a_site
 from tests.proof.record import Record, Tried
 from tests.proof.scenes import SCENES, Scene
-from tests.system.agent import ROOT, wait_for
+from tests.proof.small_disk import on_a_disk
+from tests.system.agent import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(4000)]
 
 CALLS = ("openat", "write", "pwrite64", "fsync", "fdatasync", "rename", "unlink", "mkdir", "ftruncate")
 CODES = ("ENOSPC", "EIO", "EDQUOT")
-#: The short form lets every so manieth call fail.
-STRIDE = 263
+#: The short form lets every so manieth call fail, the long one too: codes, once or on and on, and calls come in turn.
+STRIDE, LONG_STRIDE = 263, 29
 #: So often the disk refuses a running agent, which tries again after ten seconds, or a minute.
 FAILURES = 3
 
@@ -49,7 +49,7 @@ def test_after_an_error_of_the_disk_at_any_call_all_is_well_again(
             shutil.rmtree(folder)
         return Tried([f"{code} at {struck.last}: {each}" for each in found], fired=struck.struck)
 
-    record.each(scene.name, _cases(counts, 1 if record.long else STRIDE), life)
+    record.each(scene.name, _cases(counts, LONG_STRIDE if record.long else STRIDE), life)
 
 
 def _cases(counts: Counter[str], stride: int) -> Iterator[tuple[str, str, int, int]]:
@@ -71,17 +71,16 @@ def _cases(counts: Counter[str], stride: int) -> Iterator[tuple[str, str, int, i
 def test_a_disk_that_is_full_and_then_has_room_again(
     scene: Scene, laid: dict[str, Path], undisturbed: Life, record: Record, tmp_path: Path
 ) -> None:
-    """A real small disk (tmpfs) under state and page, in a mount namespace of its own."""
+    """A small disk under state and page."""
     truth = undisturbed.found()
 
     def life(size: int) -> Tried:
         with a_site() as double:
             life = Life(tmp_path / str(size), scene, laid[scene.name], double)
-            script = f"mount -t tmpfs -o size={size}k tmpfs disk && RUN; mount -o remount,size=64m disk && TWICE"
-            ended = on_a_disk(life, script)
+            ended, _ = on_a_disk(life, f"SMALL {size}", "RUN", "LARGE", "FINISH")
             return Tried([*ended, *life.judged(truth)])
 
-    sizes = range(40, 1500, 20) if record.long else (60, 180, 420, 700)
+    sizes = range(40, 1500, 40) if record.long else (60, 180, 420, 700)
     record.each(f"{scene.name}, a small disk", sizes, life)
 
 
@@ -91,49 +90,14 @@ def test_a_disk_that_is_read_only_and_then_is_not(
     truth = undisturbed.found()
 
     def life(at_work: bool) -> Tried:
+        begun = ["RUN FOR A MOMENT"] if at_work else []
         with a_site() as double:
             life = Life(tmp_path / str(at_work), scene, laid[scene.name], double)
-            begun = "RUN_FOR_A_MOMENT; " if at_work else ""
-            closed = (
-                "until mount -o remount,ro disk; do sleep 0.1; done"  # a decoder of who was killed lives on a moment
-            )
-            script = (
-                f"mount -t tmpfs -o size=64m tmpfs disk && {begun} {closed}; RUN; mount -o remount,rw disk && TWICE"
-            )
-            ended = on_a_disk(life, script)
-            words = (life.folder / "told").read_text()
-            silent = [] if "read-only" in words.lower() else [f"it does not say that the disk is read-only: {words}"]
+            ended, told = on_a_disk(life, "LARGE", *begun, "READ-ONLY", "RUN", "WRITABLE", "FINISH")
+            silent = [] if "read-only" in told.lower() else [f"it does not say that the disk is read-only: {told}"]
             return Tried([*ended, *silent, *life.judged(truth)])
 
     record.each(f"{scene.name}, read-only", (False, True), life)
-
-
-def on_a_disk(life: Life, script: str) -> list[str]:
-    """Runs a script in which `disk` can be mounted; state and page lie on it. Afterwards both are copied back."""
-    disk = life.folder / "disk"
-    disk.mkdir()
-    settings = (life.folder / "agent.toml").read_text()
-    settings = settings.replace('state = "state"', 'state = "disk/state"')
-    (life.folder / "agent.toml").write_text(settings.replace('path = "page"', 'path = "disk/page"'))
-    life.freshen()
-    once = " ".join([*map(str, life.command("run", "--once", "--patience", "5s"))])
-    retry = " ".join(life.command("queue", "retry", "--all"))
-    words = {
-        "RUN_FOR_A_MOMENT": f"timeout -s KILL 1.2 {once}",
-        "RUN": f"{once} >>{life.folder}/told 2>&1",
-        "TWICE": f"{{ {once} || {{ {retry}; sleep 1; {once}; }} || {{ {retry}; sleep 1; {once}; }} }}",
-    }
-    for word, meaning in words.items():
-        script = script.replace(word, meaning)
-    script = f"cd {life.folder} && export PYTHONPATH={ROOT} && {script} && cp -r disk/page disk/state ."
-    done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c", script],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return [] if done.returncode == 0 else [f"it does not come to an end: {done.stdout}{done.stderr}"[-2000:]]
 
 
 # --- an agent that goes on --------------------------------------------------------------------------------------------
@@ -169,8 +133,9 @@ def test_an_agent_that_runs_recovers_by_itself(laid: dict[str, Path], record: Re
         return Tried(times=FAILURES)
 
     short = [("ENOSPC", "pwrite64", 60), ("EIO", "fdatasync", 4), ("EDQUOT", "fsync", 3)]
-    every = [(code, call, first) for code in CODES for call in CALLS for first in range(1, 200, 11)]
-    record.workers = 4  # they wait, mostly
+    places = [(call, first) for call in CALLS for first in range(1, 200, 23)]
+    every = [(CODES[number % len(CODES)], *place) for number, place in enumerate(places)]
+    record.workers *= 2  # they wait, mostly
     record.each("while it runs", every if record.long else short, life)
 
 
@@ -255,7 +220,7 @@ def test_a_damaged_memory_is_made_again_and_nothing_posted_twice(
             shutil.rmtree(folder)
         return Tried(found)
 
-    seeds = range(40) if record.long else range(2)
+    seeds = range(8) if record.long else range(2)
     cases = [(damage, seed) for damage in DAMAGES for seed in seeds]
     if not record.long:
         cases += [("a page of noise", seed) for seed in range(2, 8)]

@@ -73,3 +73,20 @@ def test_only_what_was_flushed_is_there_after_a_power_cut(tmp_path: Path) -> Non
     file = tmp_path / "file"
     assert dict(disk.image("names"))[file] == b"hello" * 2
     assert file not in dict(disk.image("flushed")), "the folder was never flushed"
+
+
+def test_a_disk_that_is_full_refuses_what_has_no_room(tmp_path: Path) -> None:
+    (tmp_path / "other").write_bytes(bytes(4096))
+    told = traced(tmp_path, room=8191)
+    assert told["struck"]
+    assert told["last"].startswith("write ")
+    assert (tmp_path / "file").read_bytes() == b""
+    traced(tmp_path, room=8192)
+    assert (tmp_path / "file").read_bytes() == b"hello" * 9, "a page is enough for all of it"
+
+
+def test_a_disk_that_is_read_only_refuses_to_be_written(tmp_path: Path) -> None:
+    told = traced(tmp_path, read_only=True)
+    assert told["struck"]
+    assert told["calls"] == {"openat": 3}
+    assert not (tmp_path / "file").exists()

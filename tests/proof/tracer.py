@@ -11,6 +11,8 @@ SPEC is JSON::
      "errors": [["pwrite64", 5, 9, "ENOSPC"]],  # the fifth to the ninth fail; the end 0: all from there on
      "from": "/life/go",                    # nothing counts before this file is there
      "short": ["write", 2],                 # the second writes only half of what it should
+     "room": 61440,                         # the folders hold no more bytes than that; then ENOSPC
+     "read_only": true,                     # whatever would change the folders fails with EROFS
      "record": "/life/trace"}               # every change of the folders, for disk_image.py (pickled)
 
 It prints one line of JSON: how often each call was made, whether the strike came, and how the command ended.
@@ -28,13 +30,14 @@ import signal
 import struct
 import sys
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from tests.proof.disk_image import Change
 
-__all__ = ["CALLS"]
+__all__ = ["CALLS", "trace"]
 
 #: Name -> numbers on x86-64. Calls that do the same thing by other means count as one.
 _NUMBERS = {
@@ -68,6 +71,9 @@ _BY_TWO_PATHS = {
 }
 _VECTORS = (20, 296)
 _UNLINKAT, _COPY_RANGE, _FICLONE = 263, 326, 0x40049409
+_GROWING = ("write", "pwrite64", "copy", "clone")
+_CHANGING = (*_GROWING, "rename", "unlink", "mkdir", "rmdir", "link", "ftruncate")
+_OPEN, _O_ACCMODE = 2, 0o3
 _AT_FDCWD, _AT_REMOVEDIR, _O_CREAT, _O_TRUNC, _O_APPEND = -100, 0x200, 0o100, 0o1000, 0o2000
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -107,8 +113,10 @@ class Tracer:
     _wires: set[tuple[int, int]] = field(default_factory=set)  # (process, descriptor) of connections over TCP
     _recorder: BinaryIO | None = None
 
-    def run(self, command: list[str]) -> int:
-        """Until the command and all that it started have ended. Returns its exit code, or minus its signal."""
+    def run(self, command: Callable[[], None]) -> int:
+        """Until the command and all that it started have ended. Returns its exit code, or minus its signal.
+
+        `command` is called in a process of its own, and does not return."""
         if self.spec.get("record"):
             self._recorder = open(self.spec["record"], "wb")  # noqa: SIM115  closed with the process
         self.root = os.fork()
@@ -203,13 +211,40 @@ class Tracer:
             self.struck, self.last = True, f"{name} {path}"
             _ptrace(_POKEUSER, pid, _RDX, arguments[2] // 2)
             return True
-        for wanted, first, last, code in self.spec.get("errors", ()):
+        code = self._refusal(pid, name, path, arguments)
+        for wanted, first, last, given in self.spec.get("errors", ()):
             if wanted == name and first <= count and (count <= last or not last):
-                self.struck, self.last = True, f"{name} {path}"
-                _ptrace(_POKEUSER, pid, _ORIG_RAX, ctypes.c_uint64(-1).value)
-                _ptrace(_POKEUSER, pid, _RAX, ctypes.c_uint64(-getattr(errno, code)).value)
-                return True
-        return False
+                code = given
+        if code:
+            self.struck, self.last = True, f"{name} {path}"
+            _ptrace(_POKEUSER, pid, _ORIG_RAX, ctypes.c_uint64(-1).value)
+            _ptrace(_POKEUSER, pid, _RAX, ctypes.c_uint64(-getattr(errno, code)).value)
+        return bool(code)
+
+    def _refusal(self, pid: int, name: str, path: str, arguments: list[int]) -> str:
+        """What a full or a read-only disk says to it."""
+        if self.spec.get("read_only"):
+            number = self._number(pid)
+            flags = arguments[1 if number == _OPEN else 2]
+            changes = flags & (_O_ACCMODE | _O_CREAT | _O_TRUNC) if name == "openat" else name in _CHANGING
+            return "EROFS" if changes else ""
+        if "room" in self.spec and name in _GROWING:
+            grows = self._grows(pid, name, path, arguments)
+            return "ENOSPC" if grows and _used(self.spec["folders"]) + grows > self.spec["room"] else ""
+        return ""
+
+    def _grows(self, pid: int, name: str, path: str, arguments: list[int]) -> int:
+        """By how much a file gets longer, in whole pages."""
+        change = self._change(pid, self._number(pid), name, path, arguments)
+        assert change is not None
+        length = os.stat(change.source).st_size if change.source else len(change.data)
+        before = os.stat(path).st_size if os.path.exists(path) else 0
+        return max(_pages(change.offset + length) - _pages(before), 0)
+
+    def _number(self, pid: int) -> int:
+        info = (ctypes.c_uint64 * 11)()
+        _ptrace(_GET_SYSCALL_INFO, pid, ctypes.sizeof(info), ctypes.addressof(info))
+        return int(info[3])
 
     def _concerned(self, pid: int, number: int, name: str, arguments: list[int]) -> str | None:
         """The path, or "tcp", of a call that counts."""
@@ -303,6 +338,21 @@ class Tracer:
         return b""
 
 
+def _pages(size: int) -> int:
+    return (size + 4095) // 4096 * 4096
+
+
+def _used(folders: list[str]) -> int:
+    """What all files of these folders take."""
+    total = 0
+    for top in folders:
+        for folder, _, names in os.walk(top):
+            for name in names:
+                with suppress(FileNotFoundError):
+                    total += _pages(os.lstat(os.path.join(folder, name)).st_size)
+    return total
+
+
 def _link(path: str) -> str:
     try:
         return os.readlink(path).removesuffix(" (deleted)")
@@ -310,15 +360,15 @@ def _link(path: str) -> str:
         return ""
 
 
-def _become(command: list[str]) -> None:
+def _become(command: Callable[[], None]) -> None:
     """In the child: traced, filtered, and then the command."""
     try:
         _ptrace(_TRACEME, 0)
         os.kill(os.getpid(), signal.SIGSTOP)
         _filter()
-        os.execvp(command[0], command)
-    finally:
+    except BaseException:
         os._exit(127)
+    command()
 
 
 def _filter() -> None:
@@ -335,11 +385,17 @@ def _filter() -> None:
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
-def main() -> None:
+def trace(spec: dict[str, Any], command: Callable[[], None]) -> None:
+    """Runs it and tells of it."""
     assert os.uname().machine == "x86_64", "the numbers of system calls here are those of x86-64"
-    tracer = Tracer(json.loads(sys.argv[1]))
-    code = tracer.run(sys.argv[3:])
+    tracer = Tracer(spec)
+    code = tracer.run(command)
     print(json.dumps({"calls": tracer.counts, "struck": tracer.struck, "last": tracer.last, "code": code}), flush=True)
+
+
+def main() -> None:
+    command = sys.argv[3:]
+    trace(json.loads(sys.argv[1]), lambda: os.execvp(command[0], command))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mediaagent.app import Agent, make_agent
-from mediaagent.daemon import run_once
+from mediaagent.once import run_once
 from mediaagent.settings import load
 from tests.proof.lives import Life
 

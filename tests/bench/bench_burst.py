@@ -42,7 +42,7 @@ __all__ = ["BENCH"]
 ROUNDS = 3
 PICTURES = 500
 #: Those that start programs for each picture are as fast with a few as with many, and the bench has to end one day.
-FEW = 60
+FEW = 40
 
 
 def run(asked: Asked) -> list[Row]:

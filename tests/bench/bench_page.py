@@ -71,7 +71,7 @@ def test_the_ten_thousandth_post_costs_what_the_hundredth_did(tmp_path: Path, mo
 
 def run(asked: Asked) -> list[Row]:
     """Without flushing, as the test measures it: a busy disk would hide what grows."""
-    posts, real = 400 if asked.quick else 10_000, os.fsync
+    posts, real = 400 if asked.quick else 5_000, os.fsync
     os.fsync = lambda descriptor: None
     try:
         with tempfile.TemporaryDirectory() as name:

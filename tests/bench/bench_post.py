@@ -26,7 +26,7 @@ from tests.system.posting import Person
 
 __all__ = ["BENCH"]
 
-CALLS, PICTURES, ROUNDS = 25, 500, 3
+CALLS, PICTURES, ROUNDS = 21, 500, 3
 ARRIVED = "post --queue, until it is at the site"
 BOUNDS: dict[str, Target | None] = {
     "post --queue": Target(1.2, least=False),

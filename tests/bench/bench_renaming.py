@@ -30,7 +30,7 @@ from tests.bench.rows import Asked, Bench, Row, Target, compared
 
 __all__ = ["BENCH"]
 
-FILES, ROUNDS = 3_000, 7  # four notices a file: they fit the kernel's queue of 16,384
+FILES, ROUNDS = 3_000, 5  # four notices a file: they fit the kernel's queue of 16,384
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # the disk is not what is measured
 PATIENCE = 1.5  # seconds without a new name after which nothing more is expected
 WRITER = """

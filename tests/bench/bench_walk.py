@@ -107,7 +107,7 @@ def _resident_megabytes() -> float:
 
 
 def run(asked: Asked) -> list[Row]:
-    files = 20_000 if asked.quick else 200_000
+    files = 20_000 if asked.quick else 100_000
     memory = Path("/dev/shm")
     found = measure(files, memory if memory.is_dir() else None)
     bare, known, swept, fresh = ([1000 * seconds for seconds in way] for way in found.rounds)

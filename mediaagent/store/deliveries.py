@@ -153,6 +153,8 @@ class SqliteDeliveries:
 
     def defer(self, delivery: Delivery, reason: str, due: datetime, *, in_doubt: bool) -> None:
         with self._database.transaction() as connection:
+            now = self._now()
+            due = due if due < now + LONGEST_WAIT else now  # the clock was set back since it was reckoned
             connection.execute(
                 "UPDATE deliveries SET state = CASE WHEN state = 'sending' THEN 'waiting' ELSE state END,"
                 " due_at = ?, in_doubt = ?, last_error = ? WHERE id = ?",

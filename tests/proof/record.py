@@ -24,7 +24,7 @@ import pytest
 
 from tests.system.agent import ROOT
 
-__all__ = ["FILES", "FOLDER", "Record", "Tried"]
+__all__ = ["FILES", "FOLDER", "Record", "Tried", "so_far"]
 
 FOLDER = Path(os.environ.get("MEDIAAGENT_PROOF", ROOT / ".proof"))
 #: In the long form's floods. Fewer may be asked for where the machine is not to be had for so long; the page tells.
@@ -100,15 +100,11 @@ class Record:
     # --- the files ----------------------------------------------------------------------------------------------------
 
     def _state(self, what: str) -> Path:
-        return FOLDER / "long" / f"{re.sub(r'[^a-z0-9]+', '-', f'{self.proof} {what}'.lower())}.jsonl"
+        return _tries(self.proof, what)
 
     def _done(self, what: str) -> dict[str, Tried]:
         """Where something was found is tried anew: it may be mended by now."""
-        path = self._state(what)
-        if not self.long or not path.exists():
-            return {}
-        lines = map(json.loads, path.read_text().splitlines())
-        tried = {line.pop("case"): Tried(**line) for line in lines}
+        tried = so_far(self.proof, what) if self.long else {}
         return {case: outcome for case, outcome in tried.items() if not outcome.found}
 
     def _append(self, path: Path, line: object) -> None:
@@ -116,3 +112,14 @@ class Record:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a") as lines:
                 lines.write(json.dumps(line) + "\n")
+
+
+def so_far(proof: str, what: str) -> dict[str, Tried]:
+    """The tries of the long form, whole or not, by their cases."""
+    path = _tries(proof, what)
+    lines = map(json.loads, path.read_text().splitlines()) if path.exists() else ()
+    return {line.pop("case"): Tried(**line) for line in lines}
+
+
+def _tries(proof: str, what: str) -> Path:
+    return FOLDER / "long" / f"{re.sub(r'[^a-z0-9]+', '-', f'{proof} {what}'.lower())}.jsonl"

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.proof.record import FOLDER
+from tests.proof.record import FOLDER, so_far
 from tests.system.agent import ROOT
 
 __all__ = ["page"]
@@ -103,11 +103,30 @@ ELSEWHERE = """## Proven elsewhere
 def page(results: Iterable[dict[str, Any]], faults: Iterable[dict[str, str]]) -> str:
     """The whole page. Of each proof and form the newest run counts."""
     newest = {(line["proof"], line["what"], line["form"]): line for line in results}
+    newest = _begun(newest) | newest
     parts = [HEAD, *(_section(name, text, newest.values()) for name, text in PROOFS.items())]
     found = [f"| {fault['proof']} | {fault['what']} | `{fault['test']}` |" for fault in faults]
     mended = ["## What was found", "", "Each fault is mended at its cause, with a test of its own.", ""]
     mended += ["| proof | what | test |", "|---|---|---|", *found, ""]
     return "\n".join([*parts, "\n".join(mended), ELSEWHERE, _machine()])
+
+
+def _begun(newest: dict[tuple[str, str, str], dict[str, Any]]) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """What the long form has tried where it is not whole yet."""
+    begun = {}
+    for proof, what, _ in newest:
+        tried = so_far(proof, what)
+        if tried and (proof, what, "long") not in newest:
+            begun[proof, what, "long"] = {
+                **newest[proof, what, "short"],
+                "form": "long, not whole",
+                "tried": sum(each.times for each in tried.values()),
+                "fired": sum(each.times for each in tried.values() if each.fired),
+                "found": [f"{case}: {wrong}" for case, each in tried.items() for wrong in each.found],
+                "notes": [],
+                "seconds": round(sum(each.seconds for each in tried.values())),
+            }
+    return begun
 
 
 def _section(name: str, text: str, results: Iterable[dict[str, Any]]) -> str:

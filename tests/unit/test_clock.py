@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from mediaagent.clock import SystemClock
+from mediaagent.store.rows import delivery_from
 from mediaagent.store.state import StateFolder
 
 YEAR = timedelta(days=365)
+
+
+@pytest.fixture
+def clock() -> SystemClock:
+    return SystemClock()
 
 
 @pytest.fixture
@@ -53,12 +59,9 @@ def test_small_corrections_are_followed_at_once(wall: Callable[[timedelta], None
     assert close(clock.now(), datetime.fromtimestamp(time.time(), UTC))
 
 
-@pytest.mark.parametrize("by", [YEAR, -YEAR])
-@pytest.mark.parametrize("who", ["a lane that was turned away", "an owner's command"])
-def test_what_is_written_before_anybody_noticed_is_not_put_off_for_a_year(
-    tmp_path: Path, wall: Callable[[timedelta], None], who: str, by: timedelta
-) -> None:
-    clock = SystemClock()
+@pytest.fixture
+def state(tmp_path: Path, clock: SystemClock) -> Iterator[StateFolder]:
+    """With one delivery."""
     state = StateFolder(tmp_path / "state", 1_000_000, clock.now)
     with state.database.transaction() as connection:
         connection.execute(
@@ -68,6 +71,15 @@ def test_what_is_written_before_anybody_noticed_is_not_put_off_for_a_year(
         connection.execute(
             "INSERT INTO deliveries (event, target, key, state, due_at, ready) VALUES (1, 'site', 'k', 'waiting', 0, 1)"
         )
+    yield state
+    state.close()
+
+
+@pytest.mark.parametrize("by", [YEAR, -YEAR])
+@pytest.mark.parametrize("who", ["a lane that was turned away", "an owner's command"])
+def test_what_is_written_before_anybody_noticed_is_not_put_off_for_a_year(
+    state: StateFolder, clock: SystemClock, wall: Callable[[timedelta], None], who: str, by: timedelta
+) -> None:
     wall(by)
     with state.database.transaction() as connection:  # in this very second
         due = time.time() if "owner" in who else (clock.now() + timedelta(seconds=16)).timestamp()
@@ -77,4 +89,18 @@ def test_what_is_written_before_anybody_noticed_is_not_put_off_for_a_year(
     assert waits is not None
     assert waits - clock.now() < timedelta(seconds=20)
     assert "owner" in who or waits - clock.now() > timedelta(seconds=10)
-    state.close()
+
+
+def test_what_was_reckoned_before_the_clock_was_set_back_and_written_after_is_due_at_once(
+    state: StateFolder, clock: SystemClock, wall: Callable[[timedelta], None]
+) -> None:
+    reckoned = clock.now() + timedelta(seconds=16)
+    wall(-YEAR)
+    state.outbox.shift(clock.jumped(), clock.follow)
+    with state.database.reading() as connection:
+        joined = "SELECT deliveries.*, source, revision FROM deliveries JOIN events ON events.id = event"
+        delivery = delivery_from(connection.execute(joined).fetchone())
+    state.deliveries.defer(delivery, "turned away", reckoned, in_doubt=False)
+    waits = state.deliveries.next_due("site")
+    assert waits is not None
+    assert waits - clock.now() < timedelta(seconds=20)

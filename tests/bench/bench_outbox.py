@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from mediaagent.model import Fingerprint, Part, Post, PostPart, Receipt, Sighting
+from mediaagent.model import Event, Fingerprint, Part, Post, PostPart, Receipt, Sighting
+from mediaagent.ports import Prepared
 from mediaagent.store.state import StateFolder
 from tests.bench.rows import Asked, Bench, Row, Target, compared
 
@@ -73,13 +74,12 @@ class Memory:
                 parts = self.parts(min(1000, count - start))
                 self.state.ledger.keep(parts)
                 self.add(parts)
-                while event := self.state.outbox.unprepared():
-                    shown = [
-                        PostPart(file=part.file, role="file", media_type="image/jpeg", name=part.name)
-                        for part in event.parts
-                    ]
-                    post = Post(kind="photo", title="A picture", happened_at=MOMENT, parts=tuple(shown))
-                    self.state.outbox.keep(event, post, ())
+                self.state.outbox.keep([self._prepared(event) for event in self.state.outbox.unprepared(1000)])
+
+    def _prepared(self, event: Event) -> Prepared:
+        shown = [PostPart(file=part.file, role="file", media_type="image/jpeg", name=part.name) for part in event.parts]
+        post = Post(kind="photo", title="A picture", happened_at=MOMENT, parts=tuple(shown))
+        return Prepared(event, post, (), self.state.spool.folder_path)
 
     def multiply(self, times: int) -> None:
         """The same backlog so many times over: rows as the outbox has written them, under other numbers."""

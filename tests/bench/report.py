@@ -20,7 +20,7 @@ __all__ = ["Report", "figure_of", "held", "remarks"]
 BAR = "\\|"  # in a cell of a table
 HEAD = """# Speed, measured
 
-This page is made by `python -m tests.bench`, which runs every bench and takes ten to fifteen minutes on two quiet cores:
+This page is made by `python -m tests.bench`, which runs every bench in ten to fifteen minutes on two quiet cores:
 
 ```
 python -m tests.bench [--photo-sh PATH] [--apprise PYTHON] [--only NAME…] [--quick]

@@ -264,7 +264,7 @@ def _opened(folder: Path, kind: str, first: int) -> Tried:
     grown = psutil.Process().memory_info().rss - own
     if grown > 200 << 20:
         found.append(f"{kind} {first}: our own process has grown by {grown >> 20} MB")
-    used = -(-watched.most // (128 << 20)) * 128
+    used = -(-watched.most // (512 << 20)) * 512
     return Tried(found, times=AT_ONCE, note=f"{kind}: a child used less than {used} MB")
 
 

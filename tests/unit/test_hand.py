@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from mediaagent.errors import Changed, Gone, Incomplete, Refused, Renumbered
 from mediaagent.lookout.walk import WalkLookout
 from mediaagent.model import Claim, SeenFile
 from mediaagent.store.hand import hold
+from mediaagent.store.safely import open_below
 
 FORMATS = ("wav", "WAV", "gsm")
 
@@ -165,3 +167,19 @@ def _in_the_end(inbox: Inbox, file: SeenFile) -> str:
             continue
         assert text == sound
         return text
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="takes root to give a folder to somebody else")
+@pytest.mark.parametrize(("folder", "file", "taken"), [(0, 0, True), (1, 1, True), (1, 0, False), (0, 1, False)])
+def test_a_file_with_two_names_is_taken_only_where_no_stranger_could_have_given_it_the_second(
+    tmp_path: Path, folder: int, file: int, taken: bool
+) -> None:
+    """We are root here; 1 is somebody else."""
+    (tmp_path / "outside").write_text("ours or theirs")
+    (tmp_path / "watched").mkdir()
+    os.link(tmp_path / "outside", tmp_path / "watched" / "a.txt")
+    os.chown(tmp_path / "outside", file, file)
+    os.chown(tmp_path / "watched", folder, folder)
+    refused = contextlib.nullcontext() if taken else pytest.raises(Refused, match="a hard link to a file of another")
+    with refused, open_below(tmp_path / "watched", tmp_path / "watched" / "a.txt") as descriptor:
+        assert os.read(descriptor, 99) == b"ours or theirs"

@@ -52,6 +52,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--apprise", default=apprise, help="the Python of an environment that has Apprise")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--quick", action="store_true", help="a small form, to see that all runs; writes no page")
+    parser.add_argument("--rounds", type=int, default=0, help="at most so many rounds: for a first look")
     parser.add_argument("--profile", type=Path, help="the agent's profiles go there; it is slower; writes no page")
     parser.add_argument("--into", type=Path, help="where performance.md goes (default: docs)")
     parser.add_argument("--report", action="store_true", help="only write the page anew")
@@ -60,7 +61,7 @@ def _asked() -> argparse.Namespace:
 
 def main() -> None:
     words = _asked()
-    asked = Asked(photo_sh=words.photo_sh, apprise=words.apprise, quick=words.quick, profile=words.profile)
+    asked = Asked(words.photo_sh, words.apprise, words.quick, words.profile, words.rounds)
     into = words.into or (None if words.quick or words.profile else ROOT / "docs")
     report = Report.in_folder(into) if into else None
     for name in [] if words.report else words.only:

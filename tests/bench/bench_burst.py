@@ -47,7 +47,7 @@ FEW = 40
 
 def run(asked: Asked) -> list[Row]:
     """Rounds in turn; each way of posting gets a folder of its own each time."""
-    count, rounds = (40, 1) if asked.quick else (PICTURES, ROUNDS)
+    count, rounds = (40, 1) if asked.quick else (PICTURES, asked.times(ROUNDS))
     took: dict[str, list[Took]] = {}
     with tempfile.TemporaryDirectory(prefix="mediaagent-burst-") as name, sink() as site:
         folder = Path(name)

@@ -33,7 +33,7 @@ class Late(NamedTuple):
 
 def run(asked: Asked) -> list[Row]:
     """Rounds in turn."""
-    count, rounds = (30, 1) if asked.quick else (PICTURES, ROUNDS)
+    count, rounds = (30, 1) if asked.quick else (PICTURES, asked.times(ROUNDS))
     took: dict[str, list[Late]] = {}
     with tempfile.TemporaryDirectory(prefix="mediaagent-latency-") as name, sink() as site:
         taken = pictures(Path(name) / "pictures", count)

@@ -49,7 +49,7 @@ key = "file:known.key"
 
 def run(asked: Asked) -> list[Row]:
     """Rounds in turn."""
-    visits, rounds = (3, 1) if asked.quick else (VISITS, ROUNDS)
+    visits, rounds = (3, 1) if asked.quick else (VISITS, asked.times(ROUNDS))
     ours, theirs = [], []
     with tempfile.TemporaryDirectory(prefix="mediaagent-motion-") as name, sink() as site:
         folder = Path(name)

@@ -117,7 +117,7 @@ def run(asked: Asked) -> list[Row]:
 
 
 def _adding(folder: Path, asked: Asked) -> list[Row]:
-    count, rounds = (100, 2) if asked.quick else (150, 21)
+    count, rounds = (100, 2) if asked.quick else (150, asked.times(21))
     memory = Memory.in_folder(folder / "adding")
     ways: dict[str, Callable[[], float]] = {
         "fdatasync": lambda: flushes(folder / "flushed", count),
@@ -165,7 +165,7 @@ def _added(memory: Memory, count: int, group: int) -> float:
 
 
 def _claiming(folder: Path, asked: Asked) -> list[Row]:
-    small, large, count, rounds = (200, 2_000, 50, 2) if asked.quick else (1_000, 100_000, 100, 11)
+    small, large, count, rounds = (200, 2_000, 50, 2) if asked.quick else (1_000, 100_000, 100, asked.times(11))
     near, far = Memory.in_folder(folder / "near"), Memory.in_folder(folder / "far")
     near.fill(small)
     far.fill(small)

@@ -136,7 +136,7 @@ def _post(person: Person, file: Path, *words: str) -> int:
 
 
 def run(asked: Asked) -> list[Row]:
-    calls, count, rounds = (2, 20, 1) if asked.quick else (CALLS, PICTURES, ROUNDS)
+    calls, count, rounds = (2, 20, 1) if asked.quick else (CALLS, PICTURES, asked.times(ROUNDS))
     with tempfile.TemporaryDirectory(prefix="mediaagent-post-") as name, sink() as site:
         (file,) = pictures(Path(name) / "pictures", 1)
         posting = Posting(Path(name), site, asked)

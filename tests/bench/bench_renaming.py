@@ -68,7 +68,7 @@ class Told(NamedTuple):
 
 
 def run(asked: Asked) -> list[Row]:
-    count, rounds = (1_000, 1) if asked.quick else (FILES, ROUNDS)
+    count, rounds = (1_000, 1) if asked.quick else (FILES, asked.times(ROUNDS))
     ways: dict[str, Callable[[Path, Heard], object]] = {
         "watchdog": _watchdog,
         "inotify": lambda folder, heard: _ours(InotifyLookout(SystemClock()), folder, heard),

@@ -36,7 +36,7 @@ def run(asked: Asked) -> list[Row]:
             "--version": lambda: _command(agent.command("--version")),
         }
         took: dict[str, list[float]] = {way: [] for way in ways}
-        for number in range((2 if asked.quick else ROUNDS) + 1):
+        for number in range((2 if asked.quick else asked.times(ROUNDS)) + 1):
             for way, call in ways.items():
                 milliseconds = call() * 1000
                 took[way] += [milliseconds] if number else []  # the first finds nothing in the caches

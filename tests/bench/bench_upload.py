@@ -122,7 +122,7 @@ def _rounds(megabytes: int, rounds: int) -> dict[str, list[Took]]:
 
 
 def run(asked: Asked) -> list[Row]:
-    megabytes, rounds = (50, 1) if asked.quick else (1000, 5)
+    megabytes, rounds = (50, 1) if asked.quick else (1000, asked.times(5))
     found = _rounds(megabytes, rounds)
     ours, curl = found["known"], found["curl -F"]
     speed = {name: [megabytes / each.seconds for each in took] for name, took in found.items()}

@@ -17,10 +17,11 @@ from tests.bench.rows import Bench, Row, Target
 
 __all__ = ["Report", "figure_of", "held", "remarks"]
 
+BUSY = 3.0  # the load before a bench, above which its figures tell little
 BAR = "\\|"  # in a cell of a table
 HEAD = """# Speed, measured
 
-This page is made by `python -m tests.bench`, which runs every bench in ten to fifteen minutes on two quiet cores:
+This page is made by `python -m tests.bench`, which runs every bench; two quiet cores take about ten minutes:
 
 ```
 python -m tests.bench [--photo-sh PATH] [--apprise PYTHON] [--only NAME…] [--quick]
@@ -134,6 +135,8 @@ class Report:
                     f"- **{row.what}** ({row.beside or 'alone'}): {_distance(row)}{why or 'not looked into yet.'}"
                 )
         lines += [f"- Left out: {what}." for what in run["left_out"]]
+        if run["load"] > BUSY:
+            lines += ["", f"**The machine was busy (load {run['load']}): this is to be measured again.**"]
         return "\n".join([*lines, "", f"*{run['date']} UTC, {run['machine']}, load {run['load']} before.*", ""])
 
 

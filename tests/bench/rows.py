@@ -18,6 +18,11 @@ class Asked:
     apprise: str = ""  # a Python that has Apprise; "": it is left out
     quick: bool = False  # a small form, to see that all of it runs; its figures tell little
     profile: Path | None = None  # where the agent's profiles go; it is slower then
+    rounds: int = 0  # fewer rounds than a bench has by itself; 0: those
+
+    def times(self, rounds: int) -> int:
+        """How many rounds there are."""
+        return min(self.rounds or rounds, rounds)
 
 
 @dataclass(frozen=True)

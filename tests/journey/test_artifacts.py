@@ -12,6 +12,8 @@ import pytest
 import zstandard
 
 from mediaagent.builtin.watchers.artifacts import Artifacts
+from mediaagent.errors import SpoolFull
+from mediaagent.store.spool import DiskSpool
 from tests.journey.house import House
 from tests.unit.artifacts import RUN
 from tests.unit.core_dumps import Written
@@ -251,3 +253,27 @@ def test_of_news_only_changes_are_told(tmp_path: Path) -> None:
         runs.write(f"logs-{number}/out.log", "no run of tests")
         runs.pass_time(90)
     assert runs.titles == ["1: 1 of 2 tests failed", "4: 1 test passed", "6: 1 of 2 tests failed"]
+
+
+def test_a_disk_with_room_for_a_report_but_not_for_its_core_dump_cuts_no_run_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What found room was taken for all there is, and went as a run without failures."""
+    house = Runs(tmp_path)
+    make_room, free = DiskSpool._make_room, [10_000]
+
+    def as_far_as_there_is(spool: DiskSpool, size: int) -> None:
+        if size > free[0]:
+            raise SpoolFull("the disk takes nothing more")
+        make_room(spool, size)
+
+    monkeypatch.setattr(DiskSpool, "_make_room", as_far_as_there_is)
+    house.write("run1/a.xml", PASSED)
+    house.write("run1/core", SEGV)
+    house.write("run1/z.log", "the end\n")
+    house.pass_time(60)
+    assert house.titles == []
+    free[0] = 1_000_000_000
+    house.pass_time(60)
+    house.settle()
+    assert [title.partition(":")[2] for title in house.titles] == [" 1 crash"]

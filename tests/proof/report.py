@@ -89,7 +89,8 @@ half of the time the agent is killed again and again, in the second its memory a
 flat. It is over when all is there, or nothing more arrives for a minute. One try is one fault.""",
 }
 
-ELSEWHERE = """Open: on a disk of 360 KB a test run whose core dump had found no room was taken for whole with its report alone, as
+ELSEWHERE = """\
+Open: on a disk of 360 KB a test run whose core dump had found no room was taken for whole with its report alone, as
 one that had passed, and so not posted; `why` says of the core dump that it came too late (seen once). The long form's
 backlog was one of 20,000 files here; it broke off since the next start took more than two minutes on a machine with
 thirty programs at work, which is mended, and not tried again at that size. Another soak, of 1,500 s, is left out: an

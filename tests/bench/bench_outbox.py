@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from mediaagent.model import Fingerprint, Part, Post, PostPart, Receipt, Sighting
+from mediaagent.model import Event, Fingerprint, Part, Post, PostPart, Receipt, Sighting
+from mediaagent.ports import Prepared
 from mediaagent.store.state import StateFolder
 from tests.bench.rows import Asked, Bench, Row, Target, compared
 
@@ -73,13 +74,8 @@ class Memory:
                 parts = self.parts(min(1000, count - start))
                 self.state.ledger.keep(parts)
                 self.add(parts)
-                while event := self.state.outbox.unprepared():
-                    shown = [
-                        PostPart(file=part.file, role="file", media_type="image/jpeg", name=part.name)
-                        for part in event.parts
-                    ]
-                    post = Post(kind="photo", title="A picture", happened_at=MOMENT, parts=tuple(shown))
-                    self.state.outbox.keep(event, post, ())
+                events = self.state.outbox.unprepared(1000)
+                self.state.outbox.keep([_prepared(event) for event in events])
 
     def multiply(self, times: int) -> None:
         """The same backlog so many times over: rows as the outbox has written them, under other numbers."""
@@ -109,6 +105,12 @@ class Memory:
             receipt = Receipt(url=f"https://example.org/{number}", remote_id=f"{number}", parts=("a.jpg",))
             self.state.deliveries.complete(claimed[0], receipt)
         return count / (time.perf_counter() - begun)
+
+
+def _prepared(event: Event) -> Prepared:
+    shown = (PostPart(file=each.file, role="file", media_type="image/jpeg", name=each.name) for each in event.parts)
+    post = Post(kind="photo", title="A picture", happened_at=MOMENT, parts=tuple(shown))
+    return Prepared(event, post, (), event.parts[0].file.parent)
 
 
 def run(asked: Asked) -> list[Row]:

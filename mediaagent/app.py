@@ -134,9 +134,9 @@ class Agent:
                     f"{count} of its files are secured and wait, but [watch.{source}] is not in the settings any more"
                 )
                 self.state.trouble(f"watch.{source}", what)
-        for part in self.state.spool.notes():
+        for part in self.state.spool.notes(self.state.ledger.has_part):
             securing = self.watching.chapters.get(part.source)
-            if securing and not self.state.ledger.has_part(part.id):
+            if securing:
                 securing.adopt(part)
         self.watching.start()
 

@@ -89,8 +89,8 @@ class DropFolder:
 
     def sweep(self) -> None:
         """At a start: copies that were not written down when the agent was killed. Their bundle still lies there."""
-        notes = [part for part in self._spool.notes() if part.source == self._source]
-        self._spool.release([part.file.parent for part in notes if not self._ledger.has_part(part.id)])
+        notes = [part for part in self._spool.notes(self._ledger.has_part) if part.source == self._source]
+        self._spool.release([part.file.parent for part in notes])
 
     def _tidy(self, entry: os.DirEntry[str]) -> None:
         with suppress(OSError):

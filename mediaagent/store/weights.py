@@ -37,10 +37,10 @@ class Weights:
 def _weight(folder: Path) -> int:
     """Bytes of the files below a folder."""
     total = 0
-    with suppress(OSError):
-        for path in folder.rglob("*"):
+    for top, _, names in os.walk(folder):
+        for name in names:
             with suppress(OSError):
-                found = path.lstat()
+                found = os.lstat(f"{top}{os.sep}{name}")
                 total += on_disk(found) if stat.S_ISREG(found.st_mode) else 0
     return total
 

@@ -74,8 +74,12 @@ class Memory:
                 parts = self.parts(min(1000, count - start))
                 self.state.ledger.keep(parts)
                 self.add(parts)
-                events = self.state.outbox.unprepared(1000)
-                self.state.outbox.keep([_prepared(event) for event in events])
+                self.state.outbox.keep([self._prepared(event) for event in self.state.outbox.unprepared(1000)])
+
+    def _prepared(self, event: Event) -> Prepared:
+        shown = [PostPart(file=part.file, role="file", media_type="image/jpeg", name=part.name) for part in event.parts]
+        post = Post(kind="photo", title="A picture", happened_at=MOMENT, parts=tuple(shown))
+        return Prepared(event, post, (), self.state.spool.folder_path)
 
     def multiply(self, times: int) -> None:
         """The same backlog so many times over: rows as the outbox has written them, under other numbers."""
@@ -105,12 +109,6 @@ class Memory:
             receipt = Receipt(url=f"https://example.org/{number}", remote_id=f"{number}", parts=("a.jpg",))
             self.state.deliveries.complete(claimed[0], receipt)
         return count / (time.perf_counter() - begun)
-
-
-def _prepared(event: Event) -> Prepared:
-    shown = (PostPart(file=each.file, role="file", media_type="image/jpeg", name=each.name) for each in event.parts)
-    post = Post(kind="photo", title="A picture", happened_at=MOMENT, parts=tuple(shown))
-    return Prepared(event, post, (), event.parts[0].file.parent)
 
 
 def run(asked: Asked) -> list[Row]:

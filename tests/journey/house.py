@@ -326,9 +326,8 @@ class House:
         self.housekeeping = Housekeeping(self.state.database, self.state.spool, self.state.ledger, self.clock.now)
         self.housekeeping.sweep()
         self.state.outbox.address_rebuilt({"cam": ("site",), handed.name: ("site",)})
-        for part in self.state.spool.notes():
-            if not self.state.ledger.has_part(part.id):
-                self.securing.adopt(part)
+        for part in self.state.spool.notes(self.state.ledger.has_part):
+            self.securing.adopt(part)
         self.watching.start()
 
     def close(self) -> None:

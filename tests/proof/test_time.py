@@ -109,12 +109,12 @@ def test_a_clock_that_is_set_while_the_agent_runs(laid: dict[str, Path], record:
             wall = Wall(life)
             wall.set(JUMPS[jump][0])
             with life.running() as agent:
-                wait_for(lambda: proxy.struck > 0, 20, (life.folder / "agent.log").read_text)
+                wait_for(lambda: proxy.struck > 0, 60, (life.folder / "agent.log").read_text)
                 for offset in JUMPS[jump][1:]:
                     wall.set(offset)
                     time.sleep(1)
                 life.freshen()
-                found = _waited(life, truth, 90)
+                found = _waited(life, truth, 240)
                 if agent.poll() is not None:
                     found.append("it has ended")
             return Tried(found, times=len(JUMPS[jump]) - 1)
@@ -137,7 +137,7 @@ def test_the_hour_that_comes_twice_and_the_one_that_never_comes(
             with life.running():
                 time.sleep(5)
                 life.freshen()
-                return Tried(_waited(life, truth, 60))
+                return Tried(_waited(life, truth, 120))
 
     record.each("summer time", CHANGES, life)
 

@@ -199,7 +199,10 @@ def damaged_png() -> bytes:
 BAD = {
     "truncated": (lambda: CAMERA_PICTURE.read_bytes()[:12_288], "it is cut: no end marker"),
     "truncated, with an end marker": (lambda: CAMERA_PICTURE.read_bytes()[:12_288] + b"\xff\xd9", "premature end"),
-    "sent by an ASCII-mode client": (lambda: CAMERA_PICTURE.read_bytes().replace(b"\r", b""), "Corrupt JPEG data"),
+    "sent by an ASCII-mode client": (
+        lambda: CAMERA_PICTURE.read_bytes().replace(b"\r", b""),
+        "it is cut: no end marker",
+    ),
     "one bit wrong": (lambda: _flipped(CAMERA_PICTURE.read_bytes()), "Corrupt JPEG data"),
     "a hole of zeros": (lambda: _holed(CAMERA_PICTURE.read_bytes()), "Corrupt JPEG data"),
     "a wrong checksum": (damaged_png, "checksum of its IDAT"),

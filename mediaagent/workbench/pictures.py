@@ -77,11 +77,17 @@ def _look_over(data: bytes) -> None:
 
 
 def _decoded(data: bytes) -> Pixels:
-    return _decode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+    """Its pixels for proof. Of a JPEG all is read and every code in it decoded, which is where damage shows; only the
+    arithmetic that makes eight by eight pixels of each block, and can't fail, is done for one (measured: 2 to 5 times
+    as fast)."""
+    flags = cv2.IMREAD_REDUCED_GRAYSCALE_8 if kind_of(data) == "jpeg" else cv2.IMREAD_GRAYSCALE
+    return _decode(data, flags | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
 def _facts(data: bytes, pixels: Pixels) -> dict[str, Any]:
-    return told(data) | {"width": pixels.shape[1], "height": pixels.shape[0]}
+    """`pixels` tell the size where the beginning doesn't; those of a JPEG are fewer than it has."""
+    width, height = dimensions(data) or (pixels.shape[1], pixels.shape[0])
+    return told(data) | {"width": width, "height": height}
 
 
 _ENDINGS = {"jpeg": ".jpg", "png": ".png", "gif": ".gif", "webp": ".webp"}

@@ -62,7 +62,7 @@ class Handed:
         return Sighting(
             key=str(said["token"]),
             kind=str(said["kind"]),
-            happened_at=_moment(said),
+            happened_at=_moment(words),
             parts=tuple(sorted(found, key=lambda part: part.name)),
             unshown=(words,),
             facts={"bundle": said["bundle"], "by": said["by"], "state_key": said["state_key"]},
@@ -90,12 +90,14 @@ def _route(said: Mapping[str, Any]) -> Route:
     )
 
 
-def _moment(said: Mapping[str, Any]) -> datetime:
+def _moment(words: Part) -> datetime:
+    """As it says itself; else when it was handed over, which a program of somebody else's may not tell."""
+    created, handed_at = str(words.facts["created"]), float(words.facts["handed_at"])
     try:
-        when = datetime.fromisoformat(str(said["created"]))
+        when = datetime.fromisoformat(created)
         return when if when.tzinfo else when.astimezone()
     except ValueError:
-        return datetime.fromtimestamp(float(said["handed_at"]), UTC)
+        return datetime.fromtimestamp(handed_at, UTC) if handed_at else words.seen_at
 
 
 def source_of(drop: Path, targets: tuple[str, ...]) -> Source:

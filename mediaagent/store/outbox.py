@@ -168,7 +168,7 @@ class SqliteOutbox:
 
         A file's own time may lie in the future, so when we saw it counts as well."""
         now = epoch(self._now())
-        rebuilt = float(self._database.get_meta("rebuilt_at") or 0)
+        rebuilt = self._database.get_meta("rebuilt_at")
         oldest = min([sighting.happened_at, *(part.seen_at for part in sighting.parts)])
         for target in targets:
             connection.execute(
@@ -179,7 +179,7 @@ class SqliteOutbox:
                     target,
                     delivery_key(self._agent, source, sighting.key, target),
                     now,
-                    epoch(oldest) < rebuilt + _SURELY,
+                    rebuilt is not None and epoch(oldest) < float(rebuilt) + _SURELY,
                 ),
             )
 

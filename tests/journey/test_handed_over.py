@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediaagent.handover import Handed, hand_over, parse
-from tests.journey.house import Crash, Fuse, House
+from tests.journey.house import Crash, Fuse, House, Site
 
 
 @pytest.fixture
@@ -49,6 +50,19 @@ def test_a_text_that_was_handed_over_is_posted_as_it_is(house: House) -> None:
     assert (post.kind, post.title, post.tags) == ("status", "{{ title }} <b>", ("state_ok",))
     assert post.text == ("Zoë:\n  {% if %}\n" + "long " * 50_000).strip()
     assert list(house.drop.iterdir()) == []
+
+
+def test_a_bundle_that_does_not_tell_its_time_is_of_the_time_at_which_it_came(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    find = Site.find
+    monkeypatch.setattr(Site, "find", lambda site, key: (asked.append(key), find(site, key))[1])
+    hand_over(house.drop, Handed(token="t1", kind="status", body="of another program"), [])
+    work(house)
+    (post,) = house.site.said.values()
+    assert abs(post.happened_at - datetime.now(UTC)) < timedelta(days=1)
+    assert asked == []  # what is new is in no doubt, whatever its date
 
 
 def test_its_files_go_with_it_under_their_own_names(house: House, tmp_path: Path) -> None:

@@ -69,9 +69,8 @@ class Keeping:
         try:
             settled = self.spool.settle([outcome for _, outcome in finished if isinstance(outcome, Part)])
         except Unsecured as error:
-            self.room.pause(str(error))
             for waiting, _ in finished:
-                self.room.wait(waiting, str(error), PAUSE)
+                self.room.turn_away(waiting, str(error))
             return []
         safe = {part.id: part for part in settled}
         return [(waiting, safe[each.id] if isinstance(each, Part) else each) for waiting, each in finished]

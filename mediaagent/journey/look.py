@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mediaagent.errors import Changed, Gone, Incomplete, Refused, Renumbered, SpoolFull, Unreadable, Unwanted
 from mediaagent.journey.plan import Log, Source
-from mediaagent.journey.waiting import PAUSE, Harvest, WaitingFile, WaitingRoom, note_of
+from mediaagent.journey.waiting import Harvest, WaitingFile, WaitingRoom, note_of
 from mediaagent.model import Claim, FileNote, Part, SeenFile, printable
 from mediaagent.ports import Clock, Ledger, Lookout, Marks, Spool
 
@@ -50,8 +50,7 @@ class Looking:
         try:
             return self._look(waiting)
         except OSError as error:  # the machine's trouble, such as a state disk that went away: no file is to blame
-            self.room.pause(str(error))
-            self.room.wait(waiting, self.room.full, PAUSE)
+            self.room.turn_away(waiting, str(error))
             return None
         except Exception as error:
             self.log.exception("unexpected", source=self.source.name, path=printable(waiting.file.path))
@@ -118,8 +117,7 @@ class Looking:
         except Refused as refusal:
             return note_of(waiting, "refused", str(refusal))
         except SpoolFull as full:
-            self.room.pause(str(full), by_limit=full.by_limit)
-            self.room.wait(waiting, self.room.full, PAUSE)
+            self.room.turn_away(waiting, str(full), by_limit=full.by_limit)
             return None
         except Unreadable as error:
             return self.room.unreadable(waiting, str(error))

@@ -34,6 +34,7 @@ class WaitingFile:
     hand: tuple[Fingerprint | None, ...] | None = None  # its companions', as they were at the last look
     still_since: float = 0.0  # steady time since which we ourselves have seen no change
     why: str = "waits to be quiet"
+    hoped_until: float = 0.0  # steady time until which there may well be room for it, though there was none
 
 
 @dataclass(slots=True)
@@ -142,12 +143,22 @@ class WaitingRoom:
         """Whether it has not changed for so long that it is taken though it isn't whole."""
         return waiting.claim.anyhow is not None and self.quiet(waiting) >= waiting.claim.anyhow
 
+    def turn_away(self, waiting: WaitingFile, why: str, *, by_limit: bool = False) -> None:
+        """There was no room for it. What belongs to it waits with it for a while, also when something smaller finds
+        room meanwhile; but not where only what is posted makes room (`by_limit`)."""
+        self.pause(why, by_limit=by_limit)
+        if not waiting.hoped_until and not by_limit:
+            waiting.hoped_until = self.clock.steady() + _HOPE
+        self.wait(waiting, self.full, PAUSE)
+
     def unfinished(self) -> set[str]:
-        """`Claim.together` of files that still change, or did lately; one that waits for longer holds up nobody."""
+        """`Claim.together` of files that still change, or did lately, or found no room lately; one that waits for
+        longer holds up nobody."""
+        now = self.clock.steady()
         return {
             waiting.claim.together
             for waiting in self.files.values()
-            if waiting.claim.together and self.quiet(waiting) <= _patience(waiting.claim)
+            if waiting.claim.together and (now < waiting.hoped_until or self.quiet(waiting) <= _patience(waiting.claim))
         }
 
     def unreadable(self, waiting: WaitingFile, why: str) -> FileNote | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,10 @@ def test_a_disk_with_room_for_a_report_but_not_for_its_core_dump_cuts_no_run_sho
     house.write("run1/z.log", "the end\n")
     house.pass_time(60)
     assert house.titles == []
+    house.write("run0/a.xml", PASSED)  # finds room, which tells nothing of the room for a core dump
+    for _ in range(60):
+        house.pass_time(1)
+        house.housekeeping.release(timedelta(0))  # as the agent does where there is no room
     free[0] = 1_000_000_000
     house.pass_time(60)
     house.settle()

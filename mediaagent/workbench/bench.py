@@ -8,6 +8,7 @@ What a picture is, the file's first bytes say here, not a label: whatever looks 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -67,6 +68,7 @@ class ProcessWorkbench:
         self._turns = Turns()  # who has it may use and change the three below
         self._child: Child | None = None
         self._served, self._last_used, self._closed = 0, steady(), False
+        self._seen: tuple[tuple[int, int] | None, ...] = ()  # what the child may read, as it was when it started
 
     # --- the port -----------------------------------------------------------------------------------------------------
 
@@ -268,11 +270,12 @@ class ProcessWorkbench:
     def _ready(self) -> Child:
         if self._closed:
             raise Stopping
-        if self._child and (not self._child.alive or self._served >= _LONGEST_SERVICE):
+        seen = tuple(map(_identity, self._limits.reads or ()))
+        if self._child and (not self._child.alive or self._served >= _LONGEST_SERVICE or seen != self._seen):
             self._dismiss()
         if self._child is None:
             try:
-                self._child, self._served = Child(self._limits), 0
+                self._child, self._served, self._seen = Child(self._limits), 0, seen
             except (Died, Hung, OSError) as error:
                 raise Deferred(f"the workbench's child process does not start: {error}") from None
         if self._closed:  # while it started
@@ -285,3 +288,13 @@ class ProcessWorkbench:
         if self._child:
             self._child.end()
         self._child = None
+
+
+def _identity(path: bytes) -> tuple[int, int] | None:
+    """A child sees the folders that were there when it started. One that was made since, or deleted and made again, as
+    those of build systems are, takes a new child."""
+    try:
+        found = Path(os.fsdecode(path)).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

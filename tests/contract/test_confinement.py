@@ -33,7 +33,7 @@ def bench(pile: Pile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     folder = tmp_path / "plugins"
     folder.mkdir()
     monkeypatch.setenv("PYTHONPATH", workbench_plugins.install(folder))
-    limits = Limits(reads=(os.fsencode(pile.folder),), writes=(os.fsencode(pile.made),))
+    limits = Limits(reads=(os.fsencode(pile.folder), os.fsencode(tmp_path / "build")), writes=(os.fsencode(pile.made),))
     bench = ProcessWorkbench(limits)
     try:
         yield bench
@@ -63,6 +63,20 @@ def test_everything_that_it_needs_goes_on(bench: ProcessWorkbench, pile: Pile) -
         "keep a temporary file",
     )
     assert tried(bench, pile, *attempts) == ["done"] * len(attempts)
+
+
+def test_a_folder_that_is_made_later_or_made_anew_is_seen(bench: ProcessWorkbench, pile: Pile, tmp_path: Path) -> None:
+    """Build systems delete theirs and make them again; what a kernel was told of the old one says nothing of it."""
+    build, attempt = tmp_path / "build", f"list {tmp_path / 'build'}"
+    assert tried(bench, pile, attempt) == ["FileNotFoundError"]
+    build.mkdir()
+    assert tried(bench, pile, attempt) == ["done"]
+    child = bench.pid
+    assert tried(bench, pile, attempt) == ["done"]
+    assert bench.pid == child
+    build.rename(tmp_path / "old")
+    build.mkdir()
+    assert tried(bench, pile, attempt) == ["done"]
 
 
 def test_it_sees_and_changes_nothing_else(bench: ProcessWorkbench, pile: Pile, tmp_path: Path) -> None:

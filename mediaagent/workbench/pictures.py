@@ -65,6 +65,8 @@ def clean(data: bytes) -> Cleaned:
 
 def _look_over(data: bytes) -> None:
     """What its bytes tell without a decoder. Raises BadPicture."""
+    if not data:
+        raise BadPicture("it is empty")
     size, kind = dimensions(data), kind_of(data)
     if size and size[0] * size[1] > MOST_PIXELS:
         raise BadPicture(f"{size[0]} x {size[1]} pixels are more than the limit of {MOST_PIXELS // 1_000_000} million")

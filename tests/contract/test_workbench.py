@@ -209,7 +209,7 @@ BAD = {
     "a decompression bomb": (bomb, "50000 x 50000 pixels are more than the limit of 100 million"),
     "scan after scan": (scanned, "scans of 9000 x 9000 pixels are more work"),
     "garbage": (lambda: bytes(range(256)) * 40, "no decoder"),
-    "nothing": (lambda: b"", ""),
+    "nothing": (lambda: b"", "it is empty"),
 }
 SCRIPT = b"<svg xmlns='http://www.w3.org/2000/svg'><script>x</script></svg>"
 #: Beginnings of formats that hold EXIF and that nothing here can clean.

@@ -34,17 +34,17 @@ class TestLive(UploaderContract):
         site, user = environment["KNOWN_URL"], environment["KNOWN_USER"]
         known = Remembering(site=site, user=user, key=Secret("env:KNOWN_KEY"), insecure=True)
         yield known
-        with known._connect() as client:
-            for key in KEYS:
-                for item in finding.search(client, key):
-                    finding._delete(client, item)
+        client = known._connect()
+        for key in KEYS:
+            for item in finding.search(client, key):
+                finding._delete(client, item)
         KEYS.clear()
 
     @pytest.fixture
     def far_side(self, uploader: Known) -> FarSide:
         def posts(key: str) -> list[FarPost]:
-            with uploader._connect() as client:
-                return [_seen(client, item) for item in finding.search(client, key)]
+            client = uploader._connect()
+            return [_seen(client, item) for item in finding.search(client, key)]
 
         return posts
 

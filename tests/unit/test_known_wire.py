@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import socket
+import ssl
 import subprocess
 import sys
 import textwrap
@@ -15,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import urllib3
 
 from mediaagent.api import Deferred, Post, PostPart, Rejected, Secret
-from mediaagent.builtin.uploaders.known import Known, encryption
+from mediaagent.builtin.uploaders.known import Known, encryption, troubles
 from mediaagent.builtin.uploaders.known import body as body_module
 from mediaagent.builtin.uploaders.known import client as client_module
 from mediaagent.builtin.uploaders.known.body import ShortFileError, form, multipart
@@ -47,8 +47,7 @@ def test_the_signatures_that_a_real_site_took_are_ours() -> None:
 def test_what_is_signed_is_what_travels(path: str) -> None:
     with KnownDouble() as double:
         known = Known(site=double.address, user="birdcam", key=Secret(BIRDCAM_KEY))
-        with known._connect() as client:
-            client.get(f"{path}?_t=json")
+        known._connect().get(f"{path}?_t=json")
         (request,) = double.requests
         assert double.site.signed_in(request) is double.birdcam
         assert request.target.isascii()
@@ -95,13 +94,11 @@ def test_a_port_that_speaks_no_tls_is_told_in_words() -> None:
         ("certificate verify failed: self-signed certificate (_ssl.c:1)", "REQUESTS_CA_BUNDLE"),
         ("certificate verify failed: certificate has expired (_ssl.c:1)", "has expired"),
         ("Hostname mismatch, certificate is not valid for 'a.example'. (_ssl.c:1)", "for another name"),
-        ("SSLError(1, '[SSL: NO_SUCH] the moon is full (_ssl.c:1006)')))", "secure connection: the moon is full"),
+        ("[SSL: NO_SUCH] the moon is full (_ssl.c:1006)", "secure connection: the moon is full"),
     ],
 )
 def test_what_openssl_says_is_told_in_words(text: str, said: str) -> None:
-    from mediaagent.builtin.uploaders.known.client import _words
-
-    words = _words(urllib3.exceptions.SSLError(text), "example.org", 1.0)
+    words = troubles.words(ssl.SSLError(1, text), "example.org", 1.0)
     assert said in words
     assert "_ssl.c" not in words
 
@@ -120,8 +117,7 @@ def test_a_port_where_nothing_answers_is_told_in_words() -> None:
 def test_a_site_below_a_path_signs_the_path_too(tmp_path: Path) -> None:
     with KnownDouble() as double:
         known = Known(site=double.address + "/blog/", user="birdcam", key=Secret(BIRDCAM_KEY))
-        with known._connect() as client:
-            client.get("/photo/edit?_t=json")
+        known._connect().get("/photo/edit?_t=json")
         assert double.requests[0].target == "/blog/photo/edit?_t=json"
         assert double.site.signed_in(double.requests[0])
 
@@ -183,8 +179,8 @@ def test_a_site_that_stops_reading_delays_within_the_connections_time_out(
         known = Known(site=sink.address, user="birdcam", key=Secret(BIRDCAM_KEY))
         tracemalloc.start()
         begun = time.monotonic()
-        with known._connect() as client, pytest.raises(Deferred, match="stopped reading in the middle") as caught:
-            client.post("/media/edit", multipart({}, "media", "core.mp4", "video/mp4", file))
+        with pytest.raises(Deferred, match="stopped reading in the middle") as caught:
+            known._connect().post("/media/edit", multipart({}, "media", "core.mp4", "video/mp4", file))
         assert (caught.value.in_doubt, caught.value.target_down) == (True, True)
         with pytest.raises(Deferred, match="stopped reading in the middle") as caught:
             known.upload(post, new_key(), Notes())
@@ -273,10 +269,10 @@ _UPLOAD = """
     from mediaagent.builtin.uploaders.known.body import multipart
     from mediaagent.builtin.uploaders.known.client import Client
     from mediaagent.builtin.uploaders.known.wires import Wires
-    with Client(sys.argv[1], "birdcam", "key", seconds=60, wires=Wires(sys.argv[1], loopback=True)) as client:
-        client.get("/")
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        client.post("/photo/edit", multipart({"title": "x"}, "photo", "x.png", "image/png", Path(sys.argv[2])))
+    client = Client(sys.argv[1], "birdcam", "key", seconds=60, wires=Wires(sys.argv[1], loopback=True))
+    client.get("/")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    client.post("/photo/edit", multipart({"title": "x"}, "photo", "x.png", "image/png", Path(sys.argv[2])))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
@@ -321,8 +317,8 @@ def test_an_upload_of_300_mb_needs_no_more_memory_than_a_small_one(tmp_path: Pat
     assert int(grown) < 8_000  # kB
 
 
-def test_urllib3_is_imported_only_when_something_is_sent() -> None:
-    code = "import sys, mediaagent.builtin.uploaders.known; print('urllib3' in sys.modules)"
+def test_what_talks_http_is_imported_only_when_something_is_sent() -> None:
+    code = "import sys, mediaagent.builtin.uploaders.known; print('http.client' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "False"
 

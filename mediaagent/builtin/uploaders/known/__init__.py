@@ -125,23 +125,22 @@ class Known:
 
     def upload(self, post: Post, key: str, progress: Progress) -> Receipt:
         """Posts it and reads it back. Raises Deferred, Rejected or TooLarge."""
-        with self._connect() as client, _readable():
-            return self._kind(post).upload(client, post, _checked(key), progress)
+        with _readable():
+            return self._kind(post).upload(self._connect(), post, _checked(key), progress)
 
     def find(self, key: str) -> Found:
         """The post that carries `key`; doubles of it, made by us, are deleted."""
         from mediaagent.builtin.uploaders.known import finding
 
         try:
-            with self._connect() as client:
-                return finding.find(client, _checked(key))
+            return finding.find(self._connect(), _checked(key))
         except Deferred as unasked:
             return Unknown(str(unasked))
 
     def revise(self, receipt: Receipt, post: Post, key: str) -> Receipt:
         """Changes the text, adds the files that are not there yet. Raises Deferred, Rejected or TooLarge."""
-        with self._connect() as client, _readable():
-            return self._kind(post).revise(client, receipt, post, _checked(key))
+        with _readable():
+            return self._kind(post).revise(self._connect(), receipt, post, _checked(key))
 
     def check(self) -> Iterator[Problem]:
         """Whether the site can be reached and takes us, asked for without a side effect."""
@@ -184,8 +183,7 @@ class Known:
         """The same with a key that is stored nowhere yet."""
         from mediaagent.builtin.uploaders.known.desk import Desk
 
-        with self._client(_plausible(key, "what was given")) as client:
-            yield Desk(client)
+        yield Desk(self._client(_plausible(key, "what was given")))
 
     def _kind(self, post: Post) -> _Kind:
         from mediaagent.builtin.uploaders.known import photo, status

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mediaagent.api import Deferred, Problem, Secret
@@ -48,31 +47,30 @@ def _file(key: Secret) -> Path:
     return key.base / Path(key.reference.removeprefix("file:")).expanduser()
 
 
-def site_problems(connect: Callable[[], AbstractContextManager[Client]], site: str, user: str) -> Iterator[Problem]:
+def site_problems(connect: Callable[[], Client], site: str, user: str) -> Iterator[Problem]:
     """Asks the site with signed requests that change nothing."""
     try:
-        with connect() as client:
-            photo = client.get("/photo/edit?_t=json")
-            yield from _judge(photo, site, user, "Photo", "error")
-            if photo.status in (200, 404):
-                yield from _judge(client.get("/status/edit?_t=json"), site, user, "Status", "warning")
-                yield from _judge(client.get("/entry/edit?_t=json"), site, user, "Text", "warning")
-            if photo.status == 200 and client.get("/currentUser/?_t=json").status != 200:
-                what = "the site does not tell who we are, so private posts must wait"
-                yield Problem(where="site", what=what, todo="update the site: /currentUser/ fails", severity="warning")
+        client = connect()
+        photo = client.get("/photo/edit?_t=json")
+        yield from _judge(photo, site, user, "Photo", "error")
+        if photo.status in (200, 404):
+            yield from _judge(client.get("/status/edit?_t=json"), site, user, "Status", "warning")
+            yield from _judge(client.get("/entry/edit?_t=json"), site, user, "Text", "warning")
+        if photo.status == 200 and client.get("/currentUser/?_t=json").status != 200:
+            what = "the site does not tell who we are, so private posts must wait"
+            yield Problem(where="site", what=what, todo="update the site: /currentUser/ fails", severity="warning")
     except Deferred as trouble:
         yield Problem(where="site", what=str(trouble), todo=f"see whether {site} opens in a browser on this machine")
 
 
 def file_problems(
-    connect: Callable[[], AbstractContextManager[Client]], site: str, fallback: str, sent: Mapping[str, Collection[str]]
+    connect: Callable[[], Client], site: str, fallback: str, sent: Mapping[str, Collection[str]]
 ) -> Iterator[Problem]:
     """What becomes of sound, films and linked files, and who can fetch them. Trouble with the site was told before."""
     sound = {access for kind in ("audio", "video") for access in sent.get(kind, ())}
     hidden = {*sound, *sent.get("entry", ())} - {"public"}
     try:
-        with connect() as client:
-            media = client.get("/media/edit?_t=json")
+        media = connect().get("/media/edit?_t=json")
     except Deferred:
         return
     off = media.status == 404 and media.json is not None

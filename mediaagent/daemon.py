@@ -222,10 +222,11 @@ class Service:
 
     def _deliver(self, lane: Lane) -> None:
         while not self._stopping.is_set():
-            if self._step(lane.target.name, lane.step):
-                self._bells["prepare"].ring()  # what was counted in a post that is gone gets one of its own
-            else:
+            rejected = lane.rejected
+            if not self._step(lane.target.name, lane.step):
                 self._bells[lane.target.name].wait(lane.wait())
+            elif lane.rejected > rejected:
+                self._bells["prepare"].ring()  # what was counted in a post that is gone gets one of its own
 
     def _step(self, name: str, step: Callable[[], bool]) -> bool:
         with self._watchdog.step(name):

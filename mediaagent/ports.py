@@ -119,8 +119,9 @@ class Progress(Protocol):
     """Durable notes of one delivery: steps that made something on the far side."""
 
     def get(self, name: str) -> str | None: ...
-    def save(self, name: str, value: str) -> None:
-        """On disk when this returns."""
+    def save(self, name: str, value: str, *, flushed: bool = True) -> None:
+        """On disk when this returns. `flushed=False`: it outlives this process, and is on disk with what is written
+        next; a power cut may take it, so only where the far side can be asked for as much."""
 
 
 class Uploader(Protocol):

@@ -37,12 +37,16 @@ class Lane:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.target = target
+        uploader = target.uploader
+        self._finds = uploader if isinstance(uploader, FindsPosts) else None
+        self._revises = uploader if isinstance(uploader, RevisesPosts) else None
         self._deliveries = deliveries
         self._workbench = workbench
         self._spool = spool
         self._clock = clock
         self._log = log
         self._chance = chance
+        self.rejected = 0  # so many never will be there
         self._failures = 0  # of the target as a whole, in a row
         self._open_at = 0.0  # steady time before which the target is left in peace
 
@@ -66,8 +70,7 @@ class Lane:
         if check is not None:
             self._verify(check)
             return True
-        uploader = self.target.uploader
-        settles = uploader.settles_after if isinstance(uploader, FindsPosts) else timedelta(0)
+        settles = self._finds.settles_after if self._finds else timedelta(0)
         begun = self._deliveries.begin(self.target.name, asking_after=settles)
         if begun is None:
             return False
@@ -94,14 +97,14 @@ class Lane:
         uploader = self.target.uploader
         if delivery.receipt is not None:
             return self._revise(delivery, delivery.receipt, post), False
-        if not delivery.in_doubt or not isinstance(uploader, FindsPosts):
+        if not delivery.in_doubt or not self._finds:
             return uploader.upload(post, delivery.key, progress), False
-        found = uploader.find(delivery.key)
+        found = self._finds.find(delivery.key)
         if isinstance(found, Unknown):
             raise Deferred(f"an earlier attempt may have got through, and asking failed: {found.reason}", in_doubt=True)
         if isinstance(found, Absent):
             receipt = uploader.upload(post, delivery.key, progress)
-            again = uploader.find(delivery.key)  # if both came through, the uploader removes our younger double
+            again = self._finds.find(delivery.key)  # if both came through, the uploader removes our younger double
             return (again if isinstance(again, Receipt) else receipt), True
         self._log.info("found", id=delivery.event_id, target=self.target.name, url=found.url)
         if len(found.parts) < len(post.parts) or delivery.revision > 1:
@@ -109,17 +112,15 @@ class Lane:
         return found, False
 
     def _revise(self, delivery: Delivery, receipt: Receipt, post: Post) -> Receipt:
-        uploader = self.target.uploader
-        if isinstance(uploader, RevisesPosts):
-            return uploader.revise(receipt, post, delivery.key)
+        if self._revises:
+            return self._revises.revise(receipt, post, delivery.key)
         self._log.info("not revised", id=delivery.event_id, target=self.target.name, reason="it can't change posts")
         return receipt
 
     def _verify(self, delivery: Delivery) -> None:
         """Once more after a repeated post: has the lost attempt come through late?"""
-        uploader = self.target.uploader
         try:
-            found = uploader.find(delivery.key) if isinstance(uploader, FindsPosts) else Absent()
+            found = self._finds.find(delivery.key) if self._finds else Absent()
         except Exception as error:  # a plug-in's turn
             found = Unknown(f"{type(error).__name__}: {error}")
         again = self._clock.now() + _VERIFY_AFTER if isinstance(found, Unknown) else None
@@ -160,6 +161,7 @@ class Lane:
 
     def _reject(self, delivery: Delivery, reason: str, *, in_doubt: bool = False) -> None:
         self._deliveries.reject(delivery, reason, in_doubt=in_doubt)
+        self.rejected += 1
         self._log.warning("rejected", id=delivery.event_id, target=self.target.name, reason=reason)
 
     def _failed(self, delivery: Delivery, error: Exception) -> None:

@@ -33,6 +33,7 @@ class Database:
         self.path = path
         self.damaged = False  # found out while it was used
         self._lock = threading.RLock()
+        self._flushed = True  # what `synchronous` is set to
         try:
             self._connection = self._open(path, readonly)
             self._check(doubtful)
@@ -93,12 +94,16 @@ class Database:
         temporary.replace(copy)
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, on disk at the end. Nested use joins the outer transaction."""
+    def transaction(self, *, flushed: bool = True) -> Iterator[sqlite3.Connection]:
+        """All or nothing, on disk at the end (`flushed=False`: at the end of the next one, or when the system does it
+        by itself). Nested use joins the outer transaction."""
         with self._lock, self._noticing():
             if self._connection.in_transaction:
                 yield self._connection
                 return
+            if flushed != self._flushed:
+                self._connection.execute(f"PRAGMA synchronous = {'FULL' if flushed else 'NORMAL'}")
+                self._flushed = flushed
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection

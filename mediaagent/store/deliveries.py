@@ -37,8 +37,8 @@ class _SavedProgress:
         with self._database.reading() as connection:
             return self._notes(connection).get(name)
 
-    def save(self, name: str, value: str) -> None:
-        with self._database.transaction() as connection:
+    def save(self, name: str, value: str, *, flushed: bool = True) -> None:
+        with self._database.transaction(flushed=flushed) as connection:
             notes = self._notes(connection) | {name: value}
             connection.execute("UPDATE deliveries SET progress = ? WHERE id = ?", (dumps(notes), self._delivery))
 

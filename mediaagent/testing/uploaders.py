@@ -44,7 +44,7 @@ __all__ = ["FarPost", "FarSide", "Notes", "UploaderContract", "entry_post", "new
 class Notes(dict[str, str]):
     """A `Progress` in memory."""
 
-    def save(self, name: str, value: str) -> None:
+    def save(self, name: str, value: str, *, flushed: bool = True) -> None:
         """Keeps it as long as this object lives."""
         self[name] = value
 
@@ -122,7 +122,7 @@ class _Killed(BaseException):
 class _LastNotes(Notes):
     """After each note the process is killed."""
 
-    def save(self, name: str, value: str) -> None:
+    def save(self, name: str, value: str, *, flushed: bool = True) -> None:
         super().save(name, value)
         raise _Killed
 

@@ -315,7 +315,7 @@ def test_killed_after_each_file_it_uploads_none_again(double: KnownDouble, known
         pass
 
     class LastNotes(Notes):
-        def save(self, name: str, value: str) -> None:
+        def save(self, name: str, value: str, *, flushed: bool = True) -> None:
             super().save(name, value)
             raise Killed
 

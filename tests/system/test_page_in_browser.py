@@ -37,7 +37,7 @@ class Notes:
     def get(self, name: str) -> str | None:
         return None
 
-    def save(self, name: str, value: str) -> None: ...
+    def save(self, name: str, value: str, *, flushed: bool = True) -> None: ...
 
 
 def browse(profile: Path, size: tuple[int, int], *what: str) -> subprocess.CompletedProcess[str]:

@@ -34,7 +34,7 @@ class Notes:
     def get(self, name: str) -> str | None:
         return None
 
-    def save(self, name: str, value: str) -> None:
+    def save(self, name: str, value: str, *, flushed: bool = True) -> None:
         raise AssertionError("the page has nothing to remember")
 
 

@@ -25,7 +25,7 @@ class Notes:
     def get(self, name: str) -> str | None:
         return None
 
-    def save(self, name: str, value: str) -> None: ...
+    def save(self, name: str, value: str, *, flushed: bool = True) -> None: ...
 
 
 def a_post(folder: Path, title: str, *names: str, minutes: int = 0, revision: int = 1) -> Post:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -33,15 +34,15 @@ _UNEXPLAINED = "for an unknown reason"
 _SMALLEST_LIMIT = 256_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
     """What the site answered to one request."""
 
     status: int
-    headers: Mapping[str, str]  # names in small letters
+    headers: Message  # names in any case
     body: bytes
 
-    @property
+    @cached_property
     def json(self) -> Any:
         """The body's JSON value; None when it is none."""
         try:

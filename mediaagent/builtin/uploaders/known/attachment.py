@@ -58,7 +58,7 @@ class Linked(dict[str, str]):
         forms = [form for part in parts for form in _forms(part, key, recipient)]
         super().__init__({form.note: held[form.name].rpartition("/")[0] for form in forms if form.name in held})
 
-    def save(self, name: str, value: str) -> None:
+    def save(self, name: str, value: str, *, flushed: bool = True) -> None:
         self[name] = value
 
 

@@ -42,7 +42,7 @@ class Recordings:
             return self._entries.upload(client, post, key, progress)
         draft = self._draft(client, post, key, progress)
         location = draft.send(recording=_recording(played, post, key))
-        progress.save("location", location)
+        progress.save("location", location, flushed=False)
         return self._complete(client, proof.fresh(client, location, key), draft.post, key, progress)
 
     def revise(self, client: Client, receipt: Receipt, post: Post, key: str) -> Receipt:

@@ -49,11 +49,18 @@ class Body:
     def __iter__(self) -> Iterator[bytes]:
         self.started = True
         sent, of = 0, len(self)
+        held = b""  # what is small goes with what follows: each chunk is a call of its own, here and on the far side
         for piece, size in self._pieces:
             for chunk in [piece] if isinstance(piece, bytes) else _chunks(piece, size):
-                yield chunk
-                sent += len(chunk)
-                tell_sent(sent, of)
+                held += chunk
+                if len(held) >= CHUNK:
+                    yield held
+                    sent += len(held)
+                    held = b""
+                    tell_sent(sent, of)
+        if held:
+            yield held
+            tell_sent(of, of)
         self.finished = True
 
     def close(self) -> None:

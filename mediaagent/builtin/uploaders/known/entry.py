@@ -30,7 +30,7 @@ class Entries:
             return self.complete(client, proof.standing(client, location, key, progress), post, key, progress)
         draft = self._draft(client, post, key, progress)
         location = draft.send()
-        progress.save("location", location)
+        progress.save("location", location, flushed=False)
         return self._receipt(client, proof.fresh(client, location, key), draft.post, key)
 
     def revise(self, client: Client, receipt: Receipt, post: Post, key: str) -> Receipt:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from mediaagent.api import PostPart
@@ -41,12 +42,17 @@ _ENCRYPTED = ".age"
 
 def site_name(part: PostPart, key: str) -> str:
     """The file's name on the site, always with an extension (the site would append one)."""
-    path = PurePosixPath(_UNSAFE.sub("_", part.name.encode("utf-8", "replace").decode("utf-8")))
+    return _site_name(part.name, part.media_type, key)
+
+
+@lru_cache(maxsize=64)  # asked for some times in a row while a post is sent
+def _site_name(name: str, media_type: str, key: str) -> str:
+    path = PurePosixPath(_UNSAFE.sub("_", name.encode("utf-8", "replace").decode("utf-8")))
     extension = path.suffix if 1 < len(path.suffix) <= 6 else ""
     stem = path.name.removesuffix(extension)
     if len(stem) > _LONGEST_STEM:
         stem = stem[: _LONGEST_STEM - 9] + "-" + hashlib.sha256(stem.encode()).hexdigest()[:8]
-    return f"{stem}{_mark(key)}{extension or _EXTENSIONS.get(part.media_type, '')}"
+    return f"{stem}{_mark(key)}{extension or _EXTENSIONS.get(media_type, '')}"
 
 
 def media_name(part: PostPart, key: str) -> str:

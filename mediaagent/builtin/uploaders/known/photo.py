@@ -53,7 +53,7 @@ def upload(client: Client, post: Post, key: str, progress: Progress) -> Receipt:
     location = progress.get("location")
     if not location:
         location, draft = _submit(draft, "/photo/edit", post.parts[0])
-        progress.save("location", location)
+        progress.save("location", location, flushed=False)  # its key finds it, too
         return _complete(draft, proof.fresh(client, location, key))
     return _complete(draft, proof.standing(client, location, key, progress))
 

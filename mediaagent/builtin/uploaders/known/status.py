@@ -17,7 +17,7 @@ def upload(client: Client, post: Post, key: str, progress: Progress) -> Receipt:
     location = progress.get("location")
     if not location:
         location = _submit(client, "/status/edit", post, key)
-        progress.save("location", location)
+        progress.save("location", location, flushed=False)
         return _receipt(client, location, key)
     try:
         return _receipt(client, location, key)

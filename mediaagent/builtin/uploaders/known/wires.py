@@ -185,7 +185,7 @@ def _exchanged(
         content = _read(response, time.monotonic() + seconds)
     finally:
         response.close()  # not the connection, unless the site says so
-    return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
+    return Answer(response.status, response.headers, content)
 
 
 def _read(response: HTTPResponse, end: float) -> bytes:

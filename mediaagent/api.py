@@ -29,6 +29,7 @@ from mediaagent.model import (
     printable,
 )
 from mediaagent.options import ByteSize, Secret, option, plugin, readable_size
+from mediaagent.parallel import side_by_side
 from mediaagent.ports import (
     ChecksPosts,
     Enricher,
@@ -90,6 +91,7 @@ __all__ = [
     "plugin",
     "printable",
     "readable_size",
+    "side_by_side",
     "tell_sent",
 ]
 

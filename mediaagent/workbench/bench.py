@@ -43,6 +43,7 @@ from mediaagent.workbench.turns import Turns
 __all__ = ["Limits", "ProcessWorkbench"]
 
 _LONGEST_SERVICE = 1000  # requests; then a fresh child, so that no library's leak grows for ever
+_TOGETHER = 8  # pictures that are proven in one turn
 
 
 class ProcessWorkbench:
@@ -154,20 +155,37 @@ class ProcessWorkbench:
 
     def _proven(self, post: Post, notes: list[str], decode: bool) -> Post:
         parts, reasons = [], []
-        for part in map(as_seen, post.parts):
+        seen = [as_seen(part) for part in post.parts]
+        fit = [part.file for part in seen if is_picture(part) and not unfit(part)]
+        proven = self._proven_together(fit) if decode and len(fit) > 1 else {}
+        for part in seen:
             if not is_picture(part):
                 parts.append(replace(part, size=size_of(part)))
                 continue
             if why := unfit(part):
                 reasons.append(f"{part.name} left out: {why}")
                 continue
-            answer = self._of_picture(wire.Prove(part.file, decode))
+            answer = proven.get(part.file) or self._of_picture(wire.Prove(part.file, decode))
             if isinstance(answer, wire.Told):
                 parts.append(replace(part, size=size_of(part), facts={**part.facts, **answer.facts}))
             else:
                 reasons.append(f"{part.name} left out: it does not decode ({reason_of(answer)})")
         notes += reasons
         return with_pictures(post, parts, reasons)
+
+    def _proven_together(self, files: Sequence[Path]) -> Mapping[Path, wire.Answer]:
+        """Of several pictures those that are good, side by side; all else is found out one by one."""
+        found: dict[Path, wire.Answer] = {}
+        for some in range(0, len(files), _TOGETHER):
+            request = wire.ProveEach(tuple(files[some : some + _TOGETHER]))
+            try:
+                answer = self._ask(request, self._patience)
+            except (Died, Hung):
+                break
+            if isinstance(answer, wire.ProvenEach):
+                told = zip(request.files, answer.facts, strict=False)
+                found |= {file: wire.Told(facts) for file, facts in told if facts is not None}
+        return found
 
     def _enriched(
         self, post: Post, event: Event, step: str, options: Mapping[str, Any], folder: Path, notes: list[str]

@@ -109,6 +109,10 @@ def _do(request: wire.Request) -> wire.Answer:
         return sieve.sift(request) if isinstance(request, wire.Sift) else sieve.pack(request)
     if isinstance(request, wire.Prove):
         return wire.Told(_proven(_read(request.file), request.decode))
+    if isinstance(request, wire.ProveEach):
+        from mediaagent.workbench import pictures
+
+        return wire.ProvenEach(pictures.prove_each([_read(file) for file in request.files]))
     data = _read(request.part.file)
     if isinstance(request, wire.Clean):
         made = _cleaned(data, request.decode)

@@ -30,6 +30,8 @@ __all__ = [
     "Pack",
     "Packed",
     "Prove",
+    "ProveEach",
+    "ProvenEach",
     "Read",
     "Refused",
     "Request",
@@ -119,6 +121,12 @@ class Prove(msgspec.Struct, frozen=True, tag=True):
     decode: bool = True
 
 
+class ProveEach(msgspec.Struct, frozen=True, tag=True):
+    """Decode several, side by side."""
+
+    files: tuple[Path, ...]
+
+
 class Enrich(msgspec.Struct, frozen=True, tag=True):
     """Let an enricher have its turn."""
 
@@ -198,6 +206,12 @@ class Packed(msgspec.Struct, frozen=True, tag=True):
     """It is."""
 
 
+class ProvenEach(msgspec.Struct, frozen=True, tag=True):
+    """Facts of each file, in order; None: that one has to be asked for by itself."""
+
+    facts: list[dict[str, Any] | None]
+
+
 class Refused(msgspec.Struct, frozen=True, tag=True):
     """It is the picture's fault."""
 
@@ -223,8 +237,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-Request = Facts | Read | Prove | Enrich | Clean | Shrink | Sift | Pack
-Answer = Told | Enriched | Cleaned | Sifted | Packed | Refused | Unfinished | Discard | Failed
+Request = Facts | Read | Prove | ProveEach | Enrich | Clean | Shrink | Sift | Pack
+Answer = Told | ProvenEach | Enriched | Cleaned | Sifted | Packed | Refused | Unfinished | Discard | Failed
 
 
 def _from_path(value: object) -> bytes:

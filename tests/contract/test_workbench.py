@@ -232,10 +232,15 @@ def _holed(data: bytes) -> bytes:
     return data[:12_000] + bytes(4096) + data[16_096:]
 
 
-def test_each_bad_picture_costs_itself_only(bench: Any, pile: Pile) -> None:
+#: Without an enricher each is decoded when it is cleaned; for one they are proven before, side by side.
+TOGETHER_OR_NOT: list[list[tuple[str, dict[str, Any]]]] = [[], [("best_frame", {})]]
+
+
+@pytest.mark.parametrize("steps", TOGETHER_OR_NOT)
+def test_each_bad_picture_costs_itself_only(bench: Any, pile: Pile, steps: list[tuple[str, dict[str, Any]]]) -> None:
     good = pile.add("good.jpg", CAMERA_PICTURE.read_bytes())
     bad = [pile.add(f"{name}.jpg", make()) for name, (make, _) in BAD.items()]
-    post, notes = bench.prepare(post_of(*bad[:4], good, *bad[4:]), event(), [], pile.made)
+    post, notes = bench.prepare(post_of(*bad[:4], good, *bad[4:]), event(), steps, pile.made)
     assert [part.name for part in post.parts] == ["good.jpg"]
     assert len(notes) == len(BAD)
     for note, (name, (_, reason)) in zip(notes, BAD.items(), strict=True):
@@ -318,6 +323,7 @@ def test_a_post_that_never_had_a_picture_is_no_bad_one(bench: Any, pile: Pile) -
     assert len(bench.prepare(post_of(sound), event(), [], pile.made)[0].parts) == 1
 
 
+@pytest.mark.parametrize("steps", TOGETHER_OR_NOT)
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -327,7 +333,7 @@ def test_a_post_that_never_had_a_picture_is_no_bad_one(bench: Any, pile: Pile) -
     ],
 )
 def test_a_picture_that_breaks_the_decoder_costs_itself_only(
-    pile: Pile, misbehaving: None, words: bytes, reason: str
+    pile: Pile, misbehaving: None, words: bytes, reason: str, steps: list[tuple[str, dict[str, Any]]]
 ) -> None:
     parts = [
         pile.add("a.jpg", encoded(".jpg")),
@@ -335,9 +341,9 @@ def test_a_picture_that_breaks_the_decoder_costs_itself_only(
         pile.add("c.jpg", encoded(".jpg")),
     ]
     with opened(patience=1) as bench:
-        post, notes = bench.prepare(post_of(*parts), event(), [], pile.made)
-    assert [part.name for part in post.parts] == ["a.jpg", "c.jpg"]
-    assert len(notes) == 1
+        post, notes = bench.prepare(post_of(*parts), event(), steps, pile.made)
+    assert [part.name for part in post.parts] == (["a.jpg"] if steps else ["a.jpg", "c.jpg"])  # they are the same
+    assert len(notes) == (3 if steps else 1)  # best_frame tells what it did
     assert reason in notes[0]
 
 

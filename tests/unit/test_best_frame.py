@@ -12,8 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from mediaagent.builtin.enrichers.best_frame import BestFrame
+from mediaagent.builtin.enrichers.subjects import _median
 from mediaagent.demo import draw_visit
 from mediaagent.model import Event, Post, PostPart
 from mediaagent.options import build
@@ -263,3 +266,8 @@ def test_of_a_long_event_only_so_many_are_looked_at(tmp_path: Path) -> None:
 def test_it_keeps_at_least_one() -> None:
     _, problems = build(BestFrame, {"keep": 0}, where="enrich", base=Path())
     assert "at least 1" in str(problems[0])
+
+
+@given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=40)))
+def test_the_median_is_counted_right(grey: np.ndarray) -> None:
+    assert _median(grey) == float(np.median(grey))

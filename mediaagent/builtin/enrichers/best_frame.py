@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mediaagent.api import Event, Post, PostPart, option, plugin
+from mediaagent.api import Event, Post, PostPart, option, plugin, side_by_side
 from mediaagent.builtin.enrichers.subjects import Frame, Subject, light_of, load, near, sharpness_of, subjects
 
 __all__ = ["BestFrame"]
@@ -69,7 +69,7 @@ def _spread(pictures: Sequence[PostPart], most: int) -> Sequence[PostPart]:
 
 def _choose(pictures: Sequence[PostPart], keep: int) -> dict[str, str]:
     """Names of the best, with the reason of each."""
-    frames = [frame for part in pictures if (frame := load(part)) is not None]
+    frames = [frame for frame in side_by_side(load, pictures) if frame is not None]
     if not frames:
         return {part.name: "" for part in pictures[:keep]}
     judged = [_judge(frame, subject) for frame, subject in zip(frames, subjects(frames), strict=True)]

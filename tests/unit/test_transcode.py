@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import resource
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -203,6 +205,16 @@ def test_a_few_samples_that_claim_to_last_for_hours_or_for_no_time_are_no_sound(
     (tmp_path / "claims.wav").write_bytes(data)
     with pytest.raises(Discarded, match=f"its rate of {rate} samples a second is no sound's" if rate else "Invalid"):
         sent(part_of(tmp_path / "claims.wav"), made)
+
+
+def test_a_few_kilobytes_that_decode_to_a_quarter_of_an_hour_are_no_message(tmp_path: Path, made: Path) -> None:
+    """WMA in packets of two bytes, each of which becomes half a thousand samples."""
+    noise = random.Random(1).randbytes(34_000)
+    form = struct.pack("<HHIIHH", 0x0160, 2, 8000, 1, 2, 8)
+    riff = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", len(noise)) + noise
+    (tmp_path / "dense.wav").write_bytes(b"RIFF" + struct.pack("<I", len(riff)) + riff)
+    with pytest.raises(Discarded, match=r"it decodes to over 2 minutes, too many for its size"):
+        sent(part_of(tmp_path / "dense.wav"), made)
 
 
 def test_a_beginning_that_asks_for_gigabytes_is_no_fault_of_the_machines(tmp_path: Path) -> None:

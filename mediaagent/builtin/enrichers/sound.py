@@ -44,6 +44,10 @@ _AT_ONCE = (
     1.0  # seconds that go through the filters before their outcome is fetched: asking costs more than the filters
 )
 _LONGEST = 6 * 3600.0  # seconds: a small file can be made that decodes to days
+#: Bits for a second at the least, of what is longer than some minutes: G.723.1 is the thriftiest that telephone systems
+#: put into WAV and needs 5300, FLAC writes silence at 8 kHz with 218. A WAV of 34 kB can be made that decodes to a
+#: quarter of an hour, two bytes at a time, and listening to that takes half a minute.
+_SPARSEST, _SPARSEST_WAV, _SHORT = 200, 4000, 120.0
 #: Samples a second. A few kilobytes that claim one a second would be filtered as half an hour; of those that claim
 #: billions one second fills all memory.
 _RATES = range(1000, 768_001)
@@ -98,6 +102,8 @@ class Sound:
         if (demuxer := self._demuxer()) == "gsm":
             _prove_gsm(self._file)
         samples, packets, bad = 0, 0, 0
+        sparsest = _SPARSEST_WAV if demuxer == "wav" else _SPARSEST
+        longest = min(max(self._file.stat().st_size * 8 / sparsest, _SHORT), _LONGEST)
         with _opened(self._file, demuxer) as source:
             if not source.streams.audio:
                 raise Undecodable("there is no sound in it")
@@ -118,8 +124,8 @@ class Sound:
                     frame.pts, frame.time_base = samples, time_base
                     samples += frame.samples
                     self.seconds = samples / frame.sample_rate
-                    if self.seconds > _LONGEST:
-                        raise Undecodable(f"it is longer than {_LONGEST / 3600:g} hours")
+                    if self.seconds > longest:
+                        raise Undecodable(f"it decodes to over {longest / 60:.0f} minutes, too many for its size")
                     yield frame
         if bad > 1 + _BAD * packets:
             raise Undecodable(f"{bad} of {packets} packets are damaged")

@@ -28,6 +28,7 @@ def gather(
     interrupted_at: str = "",
     hopeful: bool = False,
     unfinished: Collection[str] = (),
+    flooded: bool = False,
     walked_at: datetime | None = None,
 ) -> tuple[Counter[str], datetime | None]:
     """One pass over the parts of no event yet: what was done, and when to ask again (None: nothing is growing).
@@ -36,6 +37,7 @@ def gather(
     which securing had to pause. Its sighting probably lacks some files, so it stays open while others can go first,
     or as long as there may be room again by itself (`hopeful`).
     `unfinished`: words of files that are still being written (`Claim.together`); what they belong to stays open.
+    `flooded`: much more is to be secured first, which any sighting may lack but one that is whole by itself.
     `walked_at`: where there are no hints, when the last walk began; what was to be whole later than that has to wait
     for the next one, which may find more.
     """
@@ -53,6 +55,8 @@ def gather(
             until = now + _PAUSE
         if sighting.together and sighting.together in unfinished:
             until = max(until or now, now + _SOON)
+        if flooded and until is not None:
+            until = max(until, now + _SOON)
         if sighting.together and until is not None and walked_at is not None and until > walked_at:
             until = max(until, now + _SOON)
         if until is not None and until > now:

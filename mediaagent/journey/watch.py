@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,8 @@ __all__ = ["Baselines", "Watching"]
 _BATCH = 5000
 #: A watcher's grouping that failed is asked again after so many seconds.
 _AFTER_FAILURE = 60.0
+#: After so many seconds of a flood that does not end, files that are events by themselves become such.
+_FLOOD = 5.0
 #: Grouping takes at most one part in so many of the time.
 _REST = 20
 #: Files that we have and that were renamed are written down after so many seconds: a flush of the disk for each round
@@ -59,6 +61,7 @@ class Watching:
     turning: Callable[[], bool] = lambda: True  # called between two files: whether to go on
     _hints: queue.SimpleQueue[Hint] = field(default_factory=queue.SimpleQueue)
     _gather_at: dict[str, float] = field(default_factory=dict)  # source -> steady time
+    _flood_at: dict[str, float] = field(default_factory=dict)  # source -> steady time at which it has lasted too long
     _rest_until: dict[str, float] = field(default_factory=dict)  # source -> steady time
     _troubled: dict[Path, set[str]] = field(default_factory=dict)  # root -> where its last walk met trouble
     _walk_at: float = 0.0
@@ -113,9 +116,10 @@ class Watching:
         for name, securing in self.chapters.items():
             if securing.take(self.turning):
                 self._gather_soon(name)
-            if self._gather_due(name) and not self._more_due(securing):
-                newest = securing.newest if securing.full else ""
-                done += self._gather(securing.source, newest, securing.unfinished, hopeful=securing.hopeful)
+            if self._gather_due(name):
+                flooded = self._more_due(securing)
+                if not flooded or self._too_long(name):
+                    done += self._gather(securing.source, securing, flooded=flooded)
         return done, self._until_next()
 
     def _take_in(self, intake: Intake) -> Counter[str]:
@@ -131,23 +135,27 @@ class Watching:
         return self._gather_at.get(name, float("inf")) <= self.clock.steady()
 
     def _more_due(self, securing: Securing) -> bool:
-        """Gathering costs what is open, so a flood is secured first."""
+        """Gathering costs what is open, and events that lack what waits grow with it: a flood is secured first."""
         look = securing.next_look()
         return look is not None and look <= self.clock.steady() and not securing.full
 
-    def _gather(
-        self, source: Source, newest: str = "", unfinished: Collection[str] = (), *, hopeful: bool = False
-    ) -> Counter[str]:
+    def _too_long(self, name: str) -> bool:
+        """A flood that goes on for minutes must not keep what came first."""
+        return self.clock.steady() >= self._flood_at.setdefault(name, self.clock.steady() + _FLOOD)
+
+    def _gather(self, source: Source, securing: Securing | None = None, *, flooded: bool = False) -> Counter[str]:
         begun = self.clock.steady()
+        self._flood_at.pop(source.name, None)
         try:
             done, again = gather(
                 source,
                 self.outbox,
                 self.clock,
                 self.log,
-                interrupted_at=newest,
-                hopeful=hopeful,
-                unfinished=unfinished,
+                interrupted_at=securing.newest if securing and securing.full else "",
+                hopeful=securing is not None and securing.hopeful,
+                unfinished=securing.unfinished if securing else (),
+                flooded=flooded,
                 walked_at=None if self.hints else self._walked_at,
             )
         except Exception as error:  # a plug-in's turn

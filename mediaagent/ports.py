@@ -372,6 +372,9 @@ class Deliveries(Protocol):
     def defer(self, delivery: Delivery, reason: str, due: datetime, *, in_doubt: bool) -> None:
         """It is not (surely) there: again at `due`."""
 
+    def hasten(self, deliveries: Collection[int]) -> None:
+        """Those of them that still wait are due now."""
+
     def reject(self, delivery: Delivery, reason: str, *, in_doubt: bool = False) -> None:
         """It never will be: a dead letter. `in_doubt`: it may be there all the same, should its owner try again."""
 

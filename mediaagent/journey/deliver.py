@@ -48,6 +48,7 @@ class Lane:
         self._chance = chance
         self.rejected = 0  # so many never will be there
         self._failures = 0  # of the target as a whole, in a row
+        self._probes: set[int] = set()  # deliveries that found the target out of reach, since it last was not
         self._open_at = 0.0  # steady time before which the target is left in peace
 
     def wait(self) -> float | None:
@@ -137,6 +138,8 @@ class Lane:
     def _reachable(self) -> None:
         if self._failures:
             self._log.info("target is back", target=self.target.name)
+            self._deliveries.hasten(self._probes)  # their wait was the target's
+            self._probes = set()
         self._failures, self._open_at = 0, 0.0
         self.target.trouble("")
 
@@ -147,6 +150,7 @@ class Lane:
             attempts = self._failures
         wait = wait_after(attempts, self._chance(), deferred.retry_after)
         if deferred.target_down:
+            self._probes.add(delivery.id)
             # Only this one delivery has probed; the others wait with the lane, not one by one.
             self._open_at = self._clock.steady() + wait.total_seconds()
             self.target.trouble(str(deferred))

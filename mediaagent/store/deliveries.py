@@ -162,6 +162,14 @@ class SqliteDeliveries:
             )
             self._history(connection, delivery, "deferred", reason)
 
+    def hasten(self, deliveries: Collection[int]) -> None:
+        now = epoch(self._now())
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "UPDATE deliveries SET due_at = min(due_at, ?) WHERE id = ? AND state = 'waiting'",
+                [(now, delivery) for delivery in deliveries],
+            )
+
     def reject(self, delivery: Delivery, reason: str, *, in_doubt: bool = False) -> None:
         with self._database.transaction() as connection:
             connection.execute(

@@ -1,7 +1,10 @@
 """How long `mediaagent post photo` takes as a whole process, as a hook waits for it; beside BashKnown's photo.sh.
 
-Calls are taken in turn, so that a busy machine is busy for all. 500 pictures that lie in the queue are sent by an agent
-that is just started; what it would take to call photo.sh for each of them is reckoned from the calls that were made.
+Calls are taken in turn, so that a busy machine is busy for all. *Queued pictures* are 500 that were handed over while
+the site was down, so that they lie in the agent's queue; the clock runs from the first one's arrival to the last one's.
+*Handed over while no agent ran* are 500 that still lie in the drop folder when an agent is started, which has to take
+them in, prepare and send them. What it would take to call photo.sh for each of them is reckoned from the calls that
+were made.
 
 python -m tests.bench --only post [--photo-sh PATH]
 """
@@ -9,6 +12,7 @@ python -m tests.bench --only post [--photo-sh PATH]
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,9 +23,9 @@ from pathlib import Path
 
 from mediaagent.handover import Handed, hand_over
 from tests.bench.rows import Asked, Bench, Row, Target, compared, plain
-from tests.bench.stage import SinkProcess, photo_sh_environment, pictures, sink
+from tests.bench.stage import Came, SinkProcess, photo_sh_environment, pictures, sink
 from tests.doubles.known_sink_site import KEYS
-from tests.system.agent import AgentProcess
+from tests.system.agent import AgentProcess, wait_for
 from tests.system.posting import Person
 
 __all__ = ["BENCH"]
@@ -45,9 +49,10 @@ class Posting:
     asked: Asked
     times: dict[str, list[float]] = field(default_factory=dict)  # milliseconds
 
-    def person(self, name: str) -> Person:
+    def person(self, name: str, site: str) -> Person:
         person = Person(self.folder / name)
-        (person.home / "agent.toml").write_text(person.settings(self.site).read_text())  # type: ignore[arg-type]
+        settings = person.settings(SinkProcess(site, 0))  # type: ignore[arg-type]
+        (person.home / "agent.toml").write_text(settings.read_text())
         return person
 
     def clock(self, name: str, call: Callable[[], int]) -> None:
@@ -58,7 +63,7 @@ class Posting:
         self.times.setdefault(name, []).append(took * 1000)
 
     def measure(self, file: Path, calls: int) -> None:
-        warm, cold = self.person("warm"), self.person("cold")
+        warm, cold = (self.person(name, self.site.address) for name in ("warm", "cold"))
         (cold.home / "elsewhere").mkdir()
         ways = {
             "post --queue": lambda: _post(cold, file, "--queue", "--drop", str(cold.home / "elsewhere")),
@@ -108,14 +113,30 @@ class Posting:
             ways["Apprise's command"] = lambda: subprocess.run(apprise, capture_output=True).returncode
         return ways
 
-    def backlog(self, file: Path, count: int, number: int) -> tuple[float, float]:
-        """Pictures a second: from the agent's start on, and from the first one's arrival on."""
-        person = self.person(f"backlog-{number}")
-        drop = person.home / "state" / "drop"
-        drop.mkdir(parents=True)
-        for each in range(count):
-            post = Handed(token=f"{each}", kind="photo", title=f"Bird {each}", access="public", files=["a.jpg"])
-            hand_over(drop, post, [file])
+    def queued(self, file: Path, count: int) -> float:
+        """Pictures a second, of so many that wait in the queue of an agent whose site comes back."""
+        with socket.create_server(("127.0.0.1", 0)) as reserved:
+            port = reserved.getsockname()[1]
+        person = self.person("queued", f"http://127.0.0.1:{port}")
+        self._hand_over(person, file, count)
+        agent = AgentProcess(person.home, environment=person.everything)
+        agent.start()
+        try:
+            agent.wait_until_running()
+            ready = "SELECT count(*) FROM deliveries WHERE ready = 1 AND state = 'waiting'"
+            wait_for(lambda: agent.ask(ready) == [(count,)], 120)
+            with sink(port) as site:
+                person.call("nudge")
+                came = site.wait_for(count, 600)
+        finally:
+            agent.stop()
+        return (count - 1) / _seconds(came)
+
+    def from_nothing(self, file: Path, count: int) -> tuple[float, float]:
+        """Pictures a second, of so many that were handed over while no agent ran: from its start on, and from the first
+        one's arrival on."""
+        person = self.person("from-nothing", self.site.address)
+        self._hand_over(person, file, count)
         agent = AgentProcess(person.home, environment=person.everything)
         self.site.fresh()
         begun = time.monotonic()
@@ -124,9 +145,19 @@ class Posting:
             came = self.site.wait_for(count, 600)
         finally:
             agent.stop()
-        first, last = min(each.at for each in came), max(each.at for each in came)
         assert len({each.title for each in came}) == count == len(came)
-        return count / (last - begun), (count - 1) / (last - first)
+        return count / (max(each.at for each in came) - begun), (count - 1) / _seconds(came)
+
+    def _hand_over(self, person: Person, file: Path, count: int) -> None:
+        drop = person.home / "state" / "drop"
+        drop.mkdir(parents=True)
+        for each in range(count):
+            post = Handed(token=f"{each}", kind="photo", title=f"Bird {each}", access="public", files=["a.jpg"])
+            hand_over(drop, post, [file])
+
+
+def _seconds(came: list[Came]) -> float:
+    return max(each.at for each in came) - min(each.at for each in came)
 
 
 def _post(person: Person, file: Path, *words: str) -> int:
@@ -141,12 +172,12 @@ def run(asked: Asked) -> list[Row]:
         (file,) = pictures(Path(name) / "pictures", 1)
         posting = Posting(Path(name), site, asked)
         posting.measure(file, calls)
-        backlogs = []
-        for number in range(rounds):
-            backlogs.append(posting.backlog(file, count, number))
-            shutil.rmtree(posting.folder / f"backlog-{number}")
-    whole, sending = zip(*backlogs, strict=True)
-    return [*_calls(posting.times), *_backlogs(posting.times, whole, sending)]
+        speeds = []
+        for _ in range(rounds):
+            speeds.append((posting.queued(file, count), *posting.from_nothing(file, count)))
+            for name in ("queued", "from-nothing"):
+                shutil.rmtree(posting.folder / name)
+    return [*_calls(posting.times), *_queues(posting.times, speeds)]
 
 
 def _calls(times: dict[str, list[float]]) -> list[Row]:
@@ -159,15 +190,21 @@ def _calls(times: dict[str, list[float]]) -> list[Row]:
     return rows or [plain("post", name, "ms", times[name]) for name in BOUNDS]
 
 
-def _backlogs(times: dict[str, list[float]], whole: tuple[float, ...], sending: tuple[float, ...]) -> list[Row]:
-    names = {"queued pictures, from the agent's start": whole, "queued pictures, while it sends": sending}
+def _queues(times: dict[str, list[float]], speeds: list[tuple[float, float, float]]) -> list[Row]:
+    """Each beside a part of the calls of photo.sh."""
+    queued, whole, sending = zip(*speeds, strict=True)
+    rows = {
+        "queued pictures": (queued, Target(15)),
+        "handed over while no agent ran, from its start": (whole, None),
+        "handed over while no agent ran, while it sends": (sending, None),
+    }
     if "photo.sh" not in times:
-        return [plain("post", name, "pictures/s", speed) for name, speed in names.items()]
-    third = len(times["photo.sh"]) // len(whole)
-    calls = [times["photo.sh"][third * part : third * (part + 1)] for part in range(len(whole))]
+        return [plain("post", name, "pictures/s", speed) for name, (speed, _) in rows.items()]
+    share = len(times["photo.sh"]) // len(speeds)
+    calls = [times["photo.sh"][share * part : share * (part + 1)] for part in range(len(speeds))]
     theirs = [1000 * len(each) / sum(each) for each in calls]
     return [
-        compared("post", name, "pictures/s", speed, "photo.sh", theirs, Target(15)) for name, speed in names.items()
+        compared("post", name, "pictures/s", speed, "photo.sh", theirs, bound) for name, (speed, bound) in rows.items()
     ]
 
 

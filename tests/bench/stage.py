@@ -105,9 +105,9 @@ class SinkProcess:
 
 
 @contextmanager
-def sink() -> Iterator[SinkProcess]:
-    """A sink in a process of its own."""
-    command = [sys.executable, "-m", "tests.doubles.known_sink"]
+def sink(port: int = 0) -> Iterator[SinkProcess]:
+    """A sink in a process of its own; 0: at any port."""
+    command = [sys.executable, "-m", "tests.doubles.known_sink", "--port", str(port)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:

@@ -1,6 +1,6 @@
 """A site that answers as Known does and throws away the files that it gets, as fast as they come: for measuring.
 
-python -m tests.doubles.known_sink [--stall-after BYTES]
+python -m tests.doubles.known_sink [--port PORT] [--stall-after BYTES]
 
 It prints its address. With `--stall-after` it stops reading in the middle of a larger body, and the connection stays.
 Connections are kept as Apache keeps them (KeepAliveTimeout 5, MaxKeepAliveRequests 100). What came, and when, is told
@@ -43,10 +43,10 @@ class _Head(NamedTuple):
 class Sink:
     """Listens while the context lasts. What came is in `site`."""
 
-    def __init__(self, stall_after: int = 0) -> None:
+    def __init__(self, stall_after: int = 0, port: int = 0) -> None:
         self.stalled = threading.Event()
         self._stall_after = stall_after
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._socket = socket.create_server(("127.0.0.1", port), backlog=512)
         self._open: list[socket.socket] = []
         self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.site = SinkSite(self.address)
@@ -155,7 +155,8 @@ def _written(told: Told, method: str, left: int | None) -> bytes:
 def main(run: Callable[[Sink], None] = Sink.serve) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stall-after", type=int, default=0)
-    sink = Sink(parser.parse_args().stall_after)
+    parser.add_argument("--port", type=int, default=0)
+    sink = Sink(**vars(parser.parse_args()))
     print(sink.address, flush=True)
     run(sink)
 

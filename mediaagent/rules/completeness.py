@@ -84,6 +84,8 @@ _LETTERS = {
 #: A JPEG with something in front of it: a stray byte of a transfer, a header of its camera's own.
 _NEARLY_JPEG = re.compile(rb"\xff\xd8\xff[\xdb\xe0-\xef\xfe]")
 _NEARLY = 64
+#: Control characters but for tab, line feed, form feed, carriage return and escape.
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 
 
 def examine(size: int, read: Callable[[int, int], bytes], name: str) -> Verdict:
@@ -204,7 +206,7 @@ def _is_text(head: bytes) -> bool:
         if error.start < len(head) - 3:  # a character cut by our own look at the first bytes is none of its faults
             return False
         text = head[: error.start].decode()
-    return not any(c < " " and c not in "\t\n\r\f\x1b" for c in text)
+    return not _NO_TEXT.search(text)
 
 
 _NAMES = {

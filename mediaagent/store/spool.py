@@ -61,15 +61,16 @@ class DiskSpool:
 
     def __init__(self, folder: Path, limit: int) -> None:
         self.folder_path = folder
+        self._parts, self._events, self._making = folder / "parts", folder / "events", folder / "tmp"
         self._limit = limit
-        for name in ("parts", "events", "tmp"):
-            (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        for place in (self._parts, self._events, self._making):
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
         fsync_folder(folder)
-        for leftover in (folder / "tmp").iterdir():
+        for leftover in self._making.iterdir():
             shutil.rmtree(leftover, ignore_errors=True)
         self._weights = Weights()
-        for kind in ("parts", "events"):
-            for home in (folder / kind).iterdir():
+        for place in (self._parts, self._events):
+            for home in place.iterdir():
                 self._weights.weigh(home)
 
     @property
@@ -85,7 +86,7 @@ class DiskSpool:
             verdict = _judged(hand, claim, anyhow)
             file = replace(file, path=hand[claim.role].path)  # in a series it may have got another name
             part = _part(source, root, file, claim, hand[claim.shown or claim.role].path, verdict)
-            making = self.folder_path / "tmp" / part.id
+            making = self._making / part.id
             part = replace(part, files={role: making / role for role in hand})
             try:
                 return self._copy(part, claim, hand)
@@ -97,44 +98,44 @@ class DiskSpool:
 
     def _drop(self, making: Path) -> None:
         shutil.rmtree(making, ignore_errors=True)
-        self._weights.drop(self.folder_path / "parts" / making.name)
+        self._weights.drop(self._parts / making.name)
 
     def settle(self, parts: Sequence[Part]) -> Sequence[Part]:
         settled = {part.id: self._at_home(part) for part in parts if part.files}
         if not settled:
             return parts
-        making = [self.folder_path / "tmp" / part for part in settled]
+        making = [self._making / part for part in settled]
+        homes = {part: self._parts / part for part in settled}
         try:
             for folder in making:
                 (folder / "part.json").write_bytes(self._note(settled[folder.name]))
             # Side by side: the file system writes down many flushes at once (measured here: 2 to 6 times faster).
-            list(_flushers().map(_fsync, [file for folder in making for file in folder.iterdir()]))
-            list(_flushers().map(_fsync, making))
+            weights = list(_flushers().map(_flushed, making))
             for folder in making:
-                folder.rename(self.folder_path / "parts" / folder.name)
-            fsync_folder(self.folder_path / "parts")
+                folder.rename(homes[folder.name])
+            fsync_folder(self._parts)
         except OSError as error:
             self.discard(parts)
             raise translated(self.folder_path, error) from error
-        for part in settled:
-            self._weights.weigh(self.folder_path / "parts" / part)
+        for home, weight in zip(homes.values(), weights, strict=True):
+            self._weights.put(home, weight)
         return [settled.get(part.id, part) for part in parts]
 
     def discard(self, parts: Iterable[Part]) -> None:
         for part in parts:
             if part.files:
-                shutil.rmtree(self.folder_path / "tmp" / part.id, ignore_errors=True)
-                self.release([self.folder_path / "parts" / part.id])
+                shutil.rmtree(self._making / part.id, ignore_errors=True)
+                self.release([self._parts / part.id])
 
     def _at_home(self, part: Part) -> Part:
-        home = self.folder_path / "parts" / part.id
+        home = self._parts / part.id
         return replace(part, files={role: home / role for role in part.files})
 
     def _copy(self, part: Part, claim: Claim, hand: Hand) -> Part:
         size = sum(on_disk(held.status) for held in hand.values())
         self._make_room(size)
-        self._weights.put(self.folder_path / "parts" / part.id, size)  # reserved; weighed when it is settled
-        (self.folder_path / "tmp" / part.id).mkdir(mode=0o700)
+        self._weights.put(self._parts / part.id, size)  # reserved; weighed when it is settled
+        (self._making / part.id).mkdir(mode=0o700)
         for role, held in hand.items():
             _copy_one(held, part.files[role])
         return replace(part, sha256=_sha256(part.files[claim.role]))
@@ -153,10 +154,10 @@ class DiskSpool:
         return dumps(_PartNote(replace(part, files=relative))).encode()
 
     def folder(self, event_id: int, revision: int) -> Path:
-        return self._empty(self.folder_path / "events" / f"{event_id}-r{revision}")
+        return self._empty(self._events / f"{event_id}-r{revision}")
 
     def variant(self, event_id: int, revision: int, limit: int) -> Path:
-        return self._empty(self.folder_path / "events" / f"{event_id}-r{revision}-v{limit}")
+        return self._empty(self._events / f"{event_id}-r{revision}-v{limit}")
 
     def _empty(self, home: Path) -> Path:
         if home.exists():
@@ -186,7 +187,7 @@ class DiskSpool:
         """Every part in the spool, as its part.json tells; those whose note can't be read are left alone.
 
         `known`: parts that need not be read; with a backlog of 20,000 files their notes made minutes of a start."""
-        for folder in sorted((self.folder_path / "parts").iterdir()):
+        for folder in sorted(self._parts.iterdir()):
             if known(folder.name):
                 continue
             try:
@@ -199,7 +200,7 @@ class DiskSpool:
     def events(self) -> list[Event]:
         """Every event in the spool, as its event.json tells, oldest revision first."""
         found = []
-        for file in (self.folder_path / "events").glob("*/event.json"):
+        for file in self._events.glob("*/event.json"):
             with suppress(OSError, msgspec.MsgspecError):
                 found.append(loads(file.read_bytes(), Event))
         return sorted(found, key=lambda event: (event.id, event.revision))
@@ -287,12 +288,22 @@ def _flushers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(16, thread_name_prefix="flush")
 
 
-def _fsync(path: Path) -> None:
+def _fsync(path: Path | str) -> int:
+    """Returns what it takes of the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+        return on_disk(os.fstat(descriptor))
     finally:
         os.close(descriptor)
+
+
+def _flushed(folder: Path) -> int:
+    """Flushes the files in a folder, then their names. Returns what the files take of the disk."""
+    with os.scandir(folder) as files:
+        weight = sum(_fsync(file.path) for file in files)
+    _fsync(folder)
+    return weight
 
 
 def _sha256(path: Path) -> str:

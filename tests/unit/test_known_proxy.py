@@ -117,7 +117,7 @@ def test_tls_goes_through_a_tunnel_that_shows_the_proxy_no_signature(monkeypatch
 def test_a_proxy_that_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with a_proxy(no="407 Proxy Authentication Required") as proxy:
         monkeypatch.setenv("https_proxy", f"http://{proxy.address}")
-        with pytest.raises(Deferred, match="the proxy could not be used: .*407 Proxy Authentication") as caught:
+        with pytest.raises(Deferred, match=r"the proxy could not be used: .*407 Proxy Authentication") as caught:
             client_of("https://known.example").get("/x")
     assert (caught.value.target_down, caught.value.in_doubt) == (True, False)
 

@@ -113,7 +113,7 @@ class Gate:
         answer = self.ask(wire.Sift(part, target, bool(self.own)), longest / _SPEED)
         if not isinstance(answer, wire.Sifted):
             raise Withheld(_FAILED, f"{_FAILED}: {reason_of(answer)}")
-        if not set(answer.found) <= secrets.KINDS or min(answer.found.values(), default=1) < 1:
+        if not set(answer.found) <= secrets.kinds() or min(answer.found.values(), default=1) < 1:
             raise Withheld(_FAILED, f"{_FAILED}: an unfitting answer")
         if answer.written and not lies_in(target, self.folder):
             raise Withheld(_FAILED, f"{_FAILED}: what it wrote is not there")
@@ -243,7 +243,7 @@ def _overlapping(file: Path, overlap: int) -> Iterator[bytes]:
 def _spoken(event: Event) -> frozenset[str]:
     """The secrets in an event's facts, which a caption may repeat without what they were known by."""
     return frozenset(
-        secret for text in _texts(event.facts) for secret in secrets.values(text) if len(secret) >= _SHORTEST
+        secret for text in _texts(event.facts) for secret in secrets.values_in(text) if len(secret) >= _SHORTEST
     )
 
 

@@ -22,8 +22,8 @@ GROUPS = {
     "uploader": "mediaagent.uploaders",
 }
 
-#: Those that come along, as pyproject.toml registers them (a test compares the two). They keep their names, whoever else
-#: takes them, and are found without reading what is installed: loading that reader takes as long as loading an uploader.
+#: Those that come along, as pyproject.toml registers them (a test compares the two). They keep their names, whoever
+#: else takes them, and are found without reading what is installed, whose reader takes as long to load as an uploader.
 OURS = {
     "watcher": {
         "artifacts": "mediaagent.builtin.watchers.artifacts:Artifacts",

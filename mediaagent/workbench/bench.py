@@ -36,9 +36,9 @@ from mediaagent.workbench.judge import (
     with_pictures,
     without,
 )
-from mediaagent.workbench.limits import Limits
 from mediaagent.workbench.process import Child, Died, Hung
 from mediaagent.workbench.turns import Turns
+from mediaagent.workbench.wire import Limits
 
 __all__ = ["Limits", "ProcessWorkbench"]
 

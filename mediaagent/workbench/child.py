@@ -25,7 +25,7 @@ import msgspec
 from mediaagent.errors import ConfigError, Discarded, Incomplete
 from mediaagent.workbench import exif, whole, wire
 from mediaagent.workbench.containers import BadPicture
-from mediaagent.workbench.limits import Limits, apply
+from mediaagent.workbench.limits import apply
 
 __all__ = ["main"]
 
@@ -38,7 +38,7 @@ def main() -> None:
     parent = socket.socket(fileno=os.dup(0))
     _leave_the_terminal()
     stream = parent.makefile("rb")
-    held = apply(msgspec.json.decode(_message(stream), type=Limits))
+    held = apply(msgspec.json.decode(_message(stream), type=wire.Limits))
     parent.sendall(wire.encode(wire.Told({"held": held})))
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(stream, requests), daemon=True).start()

@@ -12,7 +12,7 @@ import msgspec
 
 from mediaagent.workbench import wire
 from mediaagent.workbench.launch import launch
-from mediaagent.workbench.limits import Limits
+from mediaagent.workbench.wire import Limits
 
 __all__ = ["Child", "Died", "Hung"]
 

@@ -6,6 +6,7 @@ work on it already.
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Sequence
@@ -163,6 +164,8 @@ class _Errand:
         from mediaagent import memory
         from mediaagent.cli.post.looking import Look, Seen
 
+        gc.freeze()  # what was loaded stays; what comes from here on may be much
+        gc.enable()
         look = Look(self._state, self._handed.token)
         look.begin()
         begun = time.monotonic()

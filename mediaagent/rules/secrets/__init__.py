@@ -2,8 +2,8 @@
 
 Each kind of secret is found in its own way: by its shape (`shapes`), by its marks (`blocks`), by the name whose value
 it is (`assignments`, with `names` and `values`), or by where it stands (`places`). All of them look for beginnings with
-RE2, which takes the same time for any input, and then at a bounded piece of text around. They are loaded when a text may
-hold something (`glance`).
+RE2, which takes the same time for any input, and then at a bounded piece of text around. They are loaded when a text
+may hold something (`glance`).
 """
 
 from __future__ import annotations

@@ -97,8 +97,7 @@ class Secret:
     __repr__ = __str__
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Option:
+class Option(typing.NamedTuple):
     """One option of a plug-in, as documented."""
 
     name: str

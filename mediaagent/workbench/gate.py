@@ -11,9 +11,11 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
+
+import msgspec
 
 from mediaagent.errors import Deferred
 from mediaagent.model import Event, Link, Post, PostPart, Pre, Text
@@ -46,16 +48,15 @@ class Withheld(Exception):
         self.detail = detail or reason
 
 
-@dataclass
-class Gate:
+class Gate(msgspec.Struct):
     """One post's way through. `folder` is where what is written anew goes."""
 
     ask: Ask
     own: Known
     folder: Path
-    found: Counter[str] = field(default_factory=Counter)
-    withheld: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    found: Counter[str] = msgspec.field(default_factory=Counter)
+    withheld: list[str] = msgspec.field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
 
     def passed(self, post: Post, event: Event) -> Post:
         """The post as it may leave, and in it what was taken out. Raises Deferred."""

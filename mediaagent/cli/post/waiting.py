@@ -86,7 +86,7 @@ def _may(state: Path, right: int) -> bool:
 
 def settings_of(home: Home, place: Place) -> Settings:
     """The settings, their keys as this call has them. Raises ConfigError."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from mediaagent import settings as reading
 

@@ -1,7 +1,7 @@
 """The child's loop: reads a request, does it, answers; ends when its parent does.
 
-Run as `python -m mediaagent.workbench.child`. The socket to the parent is its standard input; the first message are its
-limits, as JSON, so that a child can be started before anybody knows them.
+`launch` starts it. The socket to the parent is its standard input; the first message are its limits, as JSON, so that a
+child can be started before anybody knows them.
 """
 
 from __future__ import annotations
@@ -190,7 +190,3 @@ def _write(file: Path, data: bytes, *, durably: bool) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-if __name__ == "__main__":
-    main()

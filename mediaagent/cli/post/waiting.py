@@ -194,6 +194,8 @@ class _Errand:
         with in_words(self._state / "outbox.db"):
             agent = app.make_agent(settings_of(self._home, self._place), log, watch={})
             try:
+                if self._files:
+                    agent.workbench.expect()
                 wanted = self._handed.to
                 agent.lanes = [lane for lane in agent.lanes if not wanted or lane.target.name in wanted]
                 seen = Seen()

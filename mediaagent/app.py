@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from mediaagent import logs
 from mediaagent.clock import SystemClock
@@ -105,8 +106,7 @@ def _absolute(path: Path) -> bytes:
     return os.fsencode(path.absolute())
 
 
-@dataclass(slots=True)
-class Agent:
+class Agent(msgspec.Struct):
     """Everything a running agent has."""
 
     plan: Plan

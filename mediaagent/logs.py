@@ -5,7 +5,6 @@ structlog is imported when there is something to log: it takes longer than a sho
 
 from __future__ import annotations
 
-import logging
 import sys
 from typing import Any, TextIO
 
@@ -25,6 +24,8 @@ SILENT = _Silent()
 
 def configure(style: str = "auto", level: str = "info", stream: TextIO | None = None) -> None:
     """`style`: "auto" (colours on a terminal, else plain lines), "plain", or "json"."""
+    import logging
+
     import structlog
 
     stream = stream or sys.stderr

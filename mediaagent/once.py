@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from mediaagent.app import Agent
@@ -26,6 +25,8 @@ def run_once(agent: Agent, patience: float, told: Callable[[str], None] = lambda
     (events with nothing to post); as it stands: "waiting", "incomplete", "unsecured" (no room in the spool), "troubles"
     (folders that are missing, targets that are down).
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     agent.start()
     before = agent.state.tally()
     _settle(agent, time.monotonic() + patience)

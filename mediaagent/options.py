@@ -16,7 +16,6 @@ settings file), ZoneInfo ("Europe/Vienna"), Secret, Literal, lists and dicts of 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import os
 import re
@@ -98,8 +97,7 @@ class Secret:
     __repr__ = __str__
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Option:
+class Option(typing.NamedTuple):
     """One option of a plug-in, as documented."""
 
     name: str
@@ -203,6 +201,8 @@ def to_table(instance: Any) -> dict[str, Any]:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint for a mistyped name; what there is, when nothing comes near."""
+    import difflib  # mistakes are rare
+
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(names) or 'none'}"

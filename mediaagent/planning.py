@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from mediaagent import registry
 from mediaagent.errors import PluginError
@@ -32,8 +33,7 @@ _BESIDE = {
 _BARE = Defaults(title="{{ label }}, {{ date }} {{ time }}")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What the settings mean: sources and targets, made."""
 
     settings: Settings

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import cache
-from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mediaagent.errors import PluginError
 from mediaagent.options import did_you_mean
 
-__all__ = ["GROUPS", "PluginRecord", "find", "load", "records"]
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = ["GROUPS", "OURS", "PluginRecord", "find", "load", "records"]
 
 #: kind of plug-in -> entry-point group
 GROUPS = {
@@ -19,9 +22,31 @@ GROUPS = {
     "uploader": "mediaagent.uploaders",
 }
 
+#: Those that come along, as pyproject.toml registers them (a test compares the two). They keep their names, whoever
+#: else takes them, and are found without reading what is installed, whose reader takes as long to load as an uploader.
+OURS = {
+    "watcher": {
+        "artifacts": "mediaagent.builtin.watchers.artifacts:Artifacts",
+        "folder": "mediaagent.builtin.watchers.folder:Folder",
+        "motion": "mediaagent.builtin.watchers.motion:Motion",
+        "voicemail": "mediaagent.builtin.watchers.voicemail:Voicemail",
+    },
+    "enricher": {
+        "best_frame": "mediaagent.builtin.enrichers.best_frame:BestFrame",
+        "compress": "mediaagent.builtin.enrichers.compress:Compress",
+        "speech": "mediaagent.builtin.enrichers.speech:Speech",
+        "transcode": "mediaagent.builtin.enrichers.transcode:Transcode",
+        "transcribe": "mediaagent.builtin.enrichers.transcribe:Transcribe",
+        "triage": "mediaagent.builtin.enrichers.triage:Triage",
+    },
+    "uploader": {
+        "known": "mediaagent.builtin.uploaders.known:Known",
+        "page": "mediaagent.builtin.uploaders.page:Page",
+    },
+}
 
-@dataclass(frozen=True, slots=True)
-class PluginRecord:
+
+class PluginRecord(NamedTuple):
     """One plug-in that is installed: its class, or why it can't be had."""
 
     kind: str
@@ -32,40 +57,44 @@ class PluginRecord:
 
 
 @cache
-def _points(kind: str) -> dict[str, EntryPoint]:
-    """All that are installed. One that comes along keeps its name, whoever else takes it."""
-    return {point.name: point for point in entry_points(group=GROUPS[kind])} | _own(kind)
+def _others(kind: str) -> dict[str, EntryPoint]:
+    """What other packages bring."""
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=GROUPS[kind]) if point.name not in OURS[kind]}
 
 
-@cache
-def _own(kind: str) -> dict[str, EntryPoint]:
-    """Those that come along: to find them, no other package's list has to be read."""
-    try:
-        points = distribution("mediaagent").entry_points
-    except PackageNotFoundError:  # a source tree that is not installed has no entry points at all
-        return {}
-    return {point.name: point for point in points if point.group == GROUPS[kind]}
-
-
-def _point(kind: str, name: str) -> EntryPoint | None:
-    return _own(kind).get(name) or _points(kind).get(name)
+def _names(kind: str) -> Iterator[str]:
+    yield from OURS[kind]
+    yield from _others(kind)
 
 
 def load(kind: str, name: str) -> PluginRecord:
     """Imports one plug-in. Only what is asked for is imported: heavy ones cost nothing while unused."""
-    point = _point(kind, name)
-    assert point is not None
-    distribution = point.dist.name if point.dist else ""
+    if name in OURS[kind]:
+        return _record(kind, name, "mediaagent", lambda: _at(OURS[kind][name]))
+    point = _others(kind)[name]
+    return _record(kind, name, point.dist.name if point.dist else "", point.load)
+
+
+def _at(place: str) -> type[Any]:
+    """The class at `module:name`."""
+    module, _, name = place.partition(":")
+    found: type[Any] = getattr(import_module(module), name)
+    return found
+
+
+def _record(kind: str, name: str, distribution: str, plugin: Callable[[], type[Any]]) -> PluginRecord:
     try:
-        return PluginRecord(kind, name, distribution, point.load())
+        return PluginRecord(kind, name, distribution, plugin())
     except Exception as error:  # a stranger's import: whatever it raises is its reason
         return PluginRecord(kind, name, distribution, None, f"{type(error).__name__}: {error}")
 
 
 def find(kind: str, name: str) -> type[Any]:
     """The class of a plug-in. Raises PluginError saying what there is instead, or why it could not be loaded."""
-    if _point(kind, name) is None:
-        raise PluginError(f'there is no {kind} "{name}"; {did_you_mean(name, _points(kind))}')
+    if name not in OURS[kind] and name not in _others(kind):
+        raise PluginError(f'there is no {kind} "{name}"; {did_you_mean(name, _names(kind))}')
     record = load(kind, name)
     if record.plugin is None:
         raise PluginError(f'the {kind} "{name}" of {record.distribution} could not be loaded: {record.reason}')
@@ -74,4 +103,4 @@ def find(kind: str, name: str) -> type[Any]:
 
 def records(kind: str) -> list[PluginRecord]:
     """Every installed plug-in of a kind, broken ones too, by name."""
-    return [load(kind, name) for name in sorted(_points(kind))]
+    return [load(kind, name) for name in sorted(_names(kind))]

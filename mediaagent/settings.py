@@ -9,11 +9,13 @@ import ipaddress
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from mediaagent.errors import ConfigError
 from mediaagent.model import Problem
@@ -130,8 +132,7 @@ class TargetSettings:
     type: str = option("which uploader: see `mediaagent plugins`")
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """One `[watch.NAME]` or `[upload.NAME]`: the common part, and the plug-in's own."""
 
     name: str
@@ -139,15 +140,14 @@ class Table:
     own: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """A whole agent.toml."""
 
     path: Path
     agent: AgentSettings
-    sources: Mapping[str, Table] = field(default_factory=dict)
-    targets: Mapping[str, Table] = field(default_factory=dict)
-    lines: Lines = field(default_factory=lambda: Lines(""))
+    sources: Mapping[str, Table] = msgspec.field(default_factory=dict)
+    targets: Mapping[str, Table] = msgspec.field(default_factory=dict)
+    lines: Lines = msgspec.field(default_factory=lambda: Lines(""))
 
     @property
     def base(self) -> Path:

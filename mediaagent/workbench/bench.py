@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -36,9 +37,9 @@ from mediaagent.workbench.judge import (
     with_pictures,
     without,
 )
-from mediaagent.workbench.limits import Limits
 from mediaagent.workbench.process import Child, Died, Hung
 from mediaagent.workbench.turns import Turns
+from mediaagent.workbench.wire import Limits
 
 __all__ = ["Limits", "ProcessWorkbench"]
 
@@ -120,6 +121,12 @@ class ProcessWorkbench:
                 left_out.append(part)
         return without(post, parts, left_out, limit)
 
+    def expect(self) -> None:
+        """A picture comes soon: the child starts, and takes its limits upon itself, while others work."""
+        with self._turns, suppress(OSError):
+            if not self._closed:
+                self._begun()
+
     def rest(self) -> None:
         """Sends the child away when it has been idle for long enough. Never waits for work that is going on."""
         if not self._turns.try_now():
@@ -143,7 +150,7 @@ class ProcessWorkbench:
     def held(self) -> Mapping[str, str]:
         """Starts a child. Limit -> "" where the system grants it, else why not. Raises Deferred when none starts."""
         with self._turns:
-            return {str(limit): str(why) for limit, why in self._ready().held["held"].items()}
+            return {str(limit): str(why) for limit, why in self._ready().come_up()["held"].items()}
 
     @property
     def pid(self) -> int:
@@ -288,18 +295,27 @@ class ProcessWorkbench:
     def _ready(self) -> Child:
         if self._closed:
             raise Stopping
-        seen = tuple(map(_identity, self._limits.reads or ()))
-        if self._child and (not self._child.alive or self._served >= _LONGEST_SERVICE or seen != self._seen):
+        try:
+            child = self._begun()
+            child.come_up()
+        except (Died, Hung, OSError) as error:
             self._dismiss()
-        if self._child is None:
-            try:
-                self._child, self._served, self._seen = Child(self._limits), 0, seen
-            except (Died, Hung, OSError) as error:
-                raise Deferred(f"the workbench's child process does not start: {error}") from None
+            if self._closed:
+                raise Stopping from None
+            raise Deferred(f"the workbench's child process does not start: {error}") from None
         if self._closed:  # while it started
             self._dismiss()
             raise Stopping
         self._served += 1
+        return child
+
+    def _begun(self) -> Child:
+        """The child, which may still be on its way."""
+        seen = tuple(map(_identity, self._limits.reads or ()))
+        if self._child and (not self._child.alive or self._served >= _LONGEST_SERVICE or seen != self._seen):
+            self._dismiss()
+        if self._child is None:
+            self._child, self._served, self._seen = Child(self._limits), 0, seen
         return self._child
 
     def _dismiss(self) -> None:

@@ -1,7 +1,7 @@
 """The child's loop: reads a request, does it, answers; ends when its parent does.
 
-Run as `python -m mediaagent.workbench.child`. The socket to the parent is its standard input; the first message are its
-limits, as JSON, so that a child can be started before anybody knows them.
+`launch` starts it. The socket to the parent is its standard input; the first message are its limits, as JSON, so that a
+child can be started before anybody knows them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import msgspec
 from mediaagent.errors import ConfigError, Discarded, Incomplete
 from mediaagent.workbench import exif, whole, wire
 from mediaagent.workbench.containers import BadPicture
-from mediaagent.workbench.limits import Limits, apply
+from mediaagent.workbench.limits import apply
 
 __all__ = ["main"]
 
@@ -38,7 +38,7 @@ def main() -> None:
     parent = socket.socket(fileno=os.dup(0))
     _leave_the_terminal()
     stream = parent.makefile("rb")
-    held = apply(msgspec.json.decode(_message(stream), type=Limits))
+    held = apply(msgspec.json.decode(_message(stream), type=wire.Limits))
     parent.sendall(wire.encode(wire.Told({"held": held})))
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(stream, requests), daemon=True).start()
@@ -194,7 +194,3 @@ def _write(file: Path, data: bytes, *, durably: bool) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-if __name__ == "__main__":
-    main()

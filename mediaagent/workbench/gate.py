@@ -11,9 +11,11 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
+
+import msgspec
 
 from mediaagent.errors import Deferred
 from mediaagent.model import Event, Link, Post, PostPart, Pre, Text
@@ -46,16 +48,15 @@ class Withheld(Exception):
         self.detail = detail or reason
 
 
-@dataclass
-class Gate:
+class Gate(msgspec.Struct):
     """One post's way through. `folder` is where what is written anew goes."""
 
     ask: Ask
     own: Known
     folder: Path
-    found: Counter[str] = field(default_factory=Counter)
-    withheld: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    found: Counter[str] = msgspec.field(default_factory=Counter)
+    withheld: list[str] = msgspec.field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
 
     def passed(self, post: Post, event: Event) -> Post:
         """The post as it may leave, and in it what was taken out. Raises Deferred."""
@@ -113,7 +114,7 @@ class Gate:
         answer = self.ask(wire.Sift(part, target, bool(self.own)), longest / _SPEED)
         if not isinstance(answer, wire.Sifted):
             raise Withheld(_FAILED, f"{_FAILED}: {reason_of(answer)}")
-        if not set(answer.found) <= secrets.KINDS or min(answer.found.values(), default=1) < 1:
+        if not set(answer.found) <= secrets.kinds() or min(answer.found.values(), default=1) < 1:
             raise Withheld(_FAILED, f"{_FAILED}: an unfitting answer")
         if answer.written and not lies_in(target, self.folder):
             raise Withheld(_FAILED, f"{_FAILED}: what it wrote is not there")
@@ -243,7 +244,7 @@ def _overlapping(file: Path, overlap: int) -> Iterator[bytes]:
 def _spoken(event: Event) -> frozenset[str]:
     """The secrets in an event's facts, which a caption may repeat without what they were known by."""
     return frozenset(
-        secret for text in _texts(event.facts) for secret in secrets.values(text) if len(secret) >= _SHORTEST
+        secret for text in _texts(event.facts) for secret in secrets.values_in(text) if len(secret) >= _SHORTEST
     )
 
 

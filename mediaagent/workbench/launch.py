@@ -39,7 +39,8 @@ class Launched:
     def _keep(self, theirs: socket.socket, started: threading.Event) -> None:
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "mediaagent.workbench.child"],
+                # without -m, for which Python loads a dozen modules first
+                [sys.executable, "-P", "-c", "from mediaagent.workbench.child import main; main()"],
                 stdin=theirs.fileno(),
                 stdout=self.words,
                 stderr=self.words,

@@ -12,31 +12,17 @@ import resource
 import signal
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 
 from mediaagent.workbench import landlock, needs, seccomp
+from mediaagent.workbench.wire import Limits
 
 __all__ = ["Limits", "apply"]
 
-_MB = 1 << 20
 _SET_DEATH_SIGNAL, _SET_NO_NEW_PRIVILEGES = 1, 38  # linux/prctl.h
 _NEW_USERS, _NEW_NETWORK = 0x1000_0000, 0x4000_0000  # linux/sched.h
 _CAPABILITY_VERSION_3 = 0x2008_0522  # linux/capability.h
 #: Where all processes of the user count, so many more may come from elsewhere without a debugger failing to start.
 _COMING_AND_GOING = 512
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How much the child may use."""
-
-    memory: int = 2048 * _MB  # of address space
-    cpu_seconds: int = 3600  # in one life
-    file: int = 1024 * _MB  # of one file that it writes
-    descriptors: int = 256
-    processes: int = 256  # with their threads; gdb starts one for each processor
-    reads: tuple[bytes, ...] | None = None  # files and folders besides Python, the system's programs and libraries
-    writes: tuple[bytes, ...] = ()  # folders; not told in `reads` is every file
 
 
 def apply(limits: Limits) -> dict[str, str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 
@@ -74,7 +73,16 @@ def everywhere() -> tuple[list[bytes], list[bytes], list[bytes]]:
     python = [sys.prefix, sys.exec_prefix, sys.base_prefix, os.path.dirname(os.path.realpath(sys.executable))]  # noqa: PTH120
     run = [*_PROGRAMS, *python, *_listed("PATH"), *_listed("LD_LIBRARY_PATH")]
     read = [*(f"/etc/{name}" for name in _ETC), *_KERNEL, *filter(None, sys.path), *_found_otherwise()]
-    return [*map(os.fsencode, run)], [*map(os.fsencode, read)], [b"/dev/null", os.fsencode(tempfile.gettempdir())]
+    return [*map(os.fsencode, run)], [*map(os.fsencode, read)], [b"/dev/null", os.fsencode(_temporary())]
+
+
+def _temporary() -> str:
+    """The child is told; others look for it, which takes a while."""
+    if given := os.environ.get("TMPDIR"):
+        return given
+    import tempfile
+
+    return tempfile.gettempdir()
 
 
 def _listed(variable: str) -> list[str]:

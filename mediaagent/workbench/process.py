@@ -12,7 +12,7 @@ import msgspec
 
 from mediaagent.workbench import wire
 from mediaagent.workbench.launch import launch
-from mediaagent.workbench.limits import Limits
+from mediaagent.workbench.wire import Limits
 
 __all__ = ["Child", "Died", "Hung"]
 
@@ -37,21 +37,24 @@ class Child:
     """One child process. Not thread-safe but for `kill`."""
 
     def __init__(self, limits: Limits) -> None:
-        """Raises Died or Hung when it does not come up."""
+        """Starts it and tells it its limits; what that takes is waited for in `come_up`."""
         launched = launch()
         self._socket, self._words, self._room = launched.socket, launched.words, launched.room
         self._process, self._keeper = launched.process, launched.keeper
-        self.held: dict[str, Any] = self._first_words(limits)  # limit -> "" or why it does not hold
+        self._up: dict[str, Any] | None = None
+        with contextlib.suppress(OSError):  # where it is gone, nothing comes back
+            self._socket.sendall(wire.framed(msgspec.json.encode(limits)))
 
-    def _first_words(self, limits: Limits) -> dict[str, Any]:
-        try:
-            with contextlib.suppress(OSError):  # where it is gone, nothing comes back
-                self._socket.sendall(wire.framed(msgspec.json.encode(limits)))
-            answer = self._receive(_START_PATIENCE)
-        except (Died, Hung):
-            self.end()
-            raise
-        return answer.facts if isinstance(answer, wire.Told) else {}
+    def come_up(self) -> dict[str, Any]:
+        """Its first words: under "held" limit -> "" or why it does not hold. Raises Died or Hung when none come."""
+        if self._up is None:
+            try:
+                answer = self._receive(_START_PATIENCE)
+            except (Died, Hung):
+                self.end()
+                raise
+            self._up = answer.facts if isinstance(answer, wire.Told) else {}
+        return self._up
 
     @property
     def pid(self) -> int:

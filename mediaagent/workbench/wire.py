@@ -6,6 +6,7 @@ types or not at all, and what it may change of a post is decided in `bench`. Pat
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from datetime import datetime
@@ -27,6 +28,7 @@ __all__ = [
     "Enriched",
     "Facts",
     "Failed",
+    "Limits",
     "Pack",
     "Packed",
     "Prove",
@@ -49,6 +51,18 @@ __all__ = [
 LONGEST = 64 << 20  # bytes of one message
 #: As rules.secrets.content has it, whose package takes longer to load than all that most children ever do.
 Packing = Literal["", "gzip", "zstd", "bzip2", "xz"]
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much the child may use. It is told first, as JSON."""
+
+    memory: int = 2 << 30  # of address space
+    cpu_seconds: int = 3600  # in one life
+    file: int = 1 << 30  # of one file that it writes
+    descriptors: int = 256
+    processes: int = 256  # with their threads; gdb starts one for each processor
+    reads: tuple[bytes, ...] | None = None  # files and folders besides Python, the system's programs and libraries
+    writes: tuple[bytes, ...] = ()  # folders; not told in `reads` is every file
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -254,8 +268,16 @@ def _to_path(kind: type[Any], value: object) -> object:
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_from_path)
-_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request, dec_hook=_to_path)
-_answers: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer, dec_hook=_to_path)
+
+
+@functools.cache
+def _requests() -> msgspec.msgpack.Decoder[Request]:  # each side makes its own only, which takes a while
+    return msgspec.msgpack.Decoder(Request, dec_hook=_to_path)
+
+
+@functools.cache
+def _answers() -> msgspec.msgpack.Decoder[Answer]:
+    return msgspec.msgpack.Decoder(Answer, dec_hook=_to_path)
 
 
 def encode(message: Request | Answer) -> bytes:
@@ -285,9 +307,9 @@ def _escaped(value: Any) -> Any:
 
 def decode_request(data: bytes) -> Request:
     """Raises msgspec.DecodeError, which only a mistake of ours can cause."""
-    return _requests.decode(data)
+    return _requests().decode(data)
 
 
 def decode_answer(data: bytes) -> Answer:
     """Raises msgspec.DecodeError or ValueError for anything that is not exactly an answer."""
-    return _answers.decode(data)
+    return _answers().decode(data)

@@ -648,6 +648,18 @@ def test_those_who_wait_for_the_child_get_it_in_turn() -> None:
     assert turns.try_now()
 
 
+def test_a_child_that_is_expected_is_there_before_anything_is_asked(pile: Pile) -> None:
+    with opened() as bench:
+        bench.expect()
+        pid = bench.pid
+        assert pid
+        bench.expect()
+        assert bench.facts(pile.add("a.jpg", jpeg()).file, ("width",))
+        assert bench.pid == pid
+    bench.expect()
+    assert bench.pid == 0  # closed is closed
+
+
 def test_a_child_outlives_the_thread_that_started_it(pile: Pile) -> None:
     with opened() as bench:
         starter = threading.Thread(target=bench.held)

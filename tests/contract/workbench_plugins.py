@@ -169,7 +169,7 @@ def Chatter(self, post, event, folder):
 #: What a decoder does with such a picture can't be had from a real one on every machine.
 _DECODER = """
 import sys
-if "mediaagent.workbench.child" in sys.orig_argv:
+if any("mediaagent.workbench.child" in word for word in sys.orig_argv):
     import os, signal, time, cv2
     whole = cv2.imdecode
 

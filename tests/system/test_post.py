@@ -311,23 +311,42 @@ def test_a_call_that_is_killed_while_it_delivers_loses_nothing(ada: Person, site
 
 def test_queueing_imports_only_what_it_needs(ada: Person, tmp_path: Path) -> None:
     file = picture(tmp_path / "p.jpg")
-    script = f"""
-        import sys
-        from mediaagent.cli.post import quick
-        code = quick.run(["post", "photo", {str(file)!r}, "--queue", "-m", "light"])
-        assert code == 0, code
-        print(" ".join(sorted(sys.modules)))
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], cwd=ROOT, env=ada.everything, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    loaded = set(done.stdout.split())
+    loaded = loaded_by(ada, "photo", str(file), "--queue", "-m", "light")
     heavy = {"av", "click", "cv2", "jinja2", "msgspec", "numpy", "pyinotify", "requests", "sqlite3", "structlog"}
     ours = {"app", "builtin", "daemon", "journey", "lookout", "memory", "model", "options", "registry", "settings"}
     assert not loaded & heavy
     assert not loaded & {f"mediaagent.{name}" for name in ours}
     assert list((ada.home / "state" / "drop").glob("*/post.json"))
+
+
+def test_being_the_agent_for_one_picture_imports_only_what_it_needs(
+    ada: Person, site: KnownDouble, tmp_path: Path
+) -> None:
+    assert ada.call("post", "status", "--wait", "-m", "the first one makes the memory").code == 0
+    loaded = loaded_by(ada, "photo", str(picture(tmp_path / "p.jpg")), "--wait", "-m", "Robin at the feeder, 08:14")
+    assert [post.kind for post in site.posts] == ["note", "image"]
+    heavy = {"av", "click", "cv2", "jinja2", "numpy", "pyinotify", "requests", "structlog", "watchdog"}
+    slow = {"ctypes", "difflib", "importlib.metadata", "pyexpat", "re2", "urllib.request", "zipfile"}
+    assert loaded & (heavy | slow) == set()
+    kinds = {f"mediaagent.builtin.uploaders.known.{kind}" for kind in ("audio", "draft", "entry", "status")}
+    assert loaded & kinds == set()
+    assert not loaded & {f"mediaagent.rules.secrets.{way}" for way in ("assignments", "blocks", "places", "shapes")}
+
+
+def loaded_by(person: Person, *words: str) -> set[str]:
+    """Modules that a `post` has loaded when it ends."""
+    script = f"""
+        import sys
+        from mediaagent.cli.post import quick
+        code = quick.run(["post", *{words!r}])
+        assert code == 0, code
+        print(" ".join(sorted(sys.modules)))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], cwd=ROOT, env=person.everything, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
 
 
 # --- without settings -------------------------------------------------------------------------------------------------

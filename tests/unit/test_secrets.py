@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediaagent.rules import secrets
-from mediaagent.rules.secrets import names
+from mediaagent.rules.secrets import assignments, blocks, names, places, shapes
+from mediaagent.rules.secrets.glance import surely_none
 from mediaagent.rules.secrets.known import KIND, Known
 from mediaagent.rules.secrets.reports import Report
 from mediaagent.rules.secrets.stream import Redactor
@@ -91,7 +92,7 @@ def test_a_token_is_known_by_its_shape_wherever_it_stands(kind: str, placement: 
     text, found = secrets.redact(placement.format(SHAPED[kind]))
     assert SHAPED[kind][6:-6] not in text
     assert sum(found.values()) == 1
-    assert set(found) <= secrets.KINDS
+    assert set(found) <= secrets.kinds()
 
 
 @pytest.mark.parametrize("form", ASSIGNED)
@@ -101,7 +102,7 @@ def test_a_value_of_a_secret_name_is_found_in_every_form(form: str, before: str)
     assert VALUE not in text
     assert "hunter2" not in text
     assert text.endswith("and more\n")
-    assert set(found) <= secrets.KINDS
+    assert set(found) <= secrets.kinds()
 
 
 @pytest.mark.parametrize("what", KEYS)
@@ -136,6 +137,41 @@ def test_a_private_key_that_is_cut_at_either_end_is_found(what: str, cut: int) -
         out = secrets.redact(f"before\n{text}\nafter")[0]
         assert [line for line in body_lines(text) if line[:30] in out] == [], (what, out)
         assert out.startswith("before\n")
+
+
+#: What each way of finding secrets begins with. A key without its marks counts from 21 characters on.
+BEGINNINGS = [
+    *assignments._FORMS,
+    *places._FORMS,
+    *(shape for _, shape in shapes._SHAPES),
+    blocks._MARK,
+    blocks._TWICE,
+    rb"(?:" + blocks._HEADS + rb")[A-Za-z0-9+/]{13}",
+]
+
+
+@pytest.mark.parametrize("beginning", BEGINNINGS)
+@given(st.data(), AROUND, AROUND)
+@settings(max_examples=40, deadline=None)
+def test_whatever_a_secret_begins_with_is_seen_at_a_glance(
+    beginning: bytes, data: st.DataObject, before: str, after: str
+) -> None:
+    begun: bytes = data.draw(st.from_regex(beginning))
+    assert not surely_none(begun)
+    assert not surely_none(before.encode() + begun + after.encode())
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text() | st.lists(SURROUNDING | st.sampled_from(sorted(SHAPED.values()))).map("".join))
+def test_where_a_glance_sees_nothing_there_is_nothing(text: str) -> None:
+    data = text.encode("utf-8", "surrogatepass")
+    assert not surely_none(data) or not list(secrets.find(data))
+
+
+def test_a_glance_is_enough_for_captions_and_names() -> None:
+    for text in ("Garden - robin, 2026-11-25 08:14", "Vögel im Garten 🐦", "IMG_20261125_0814", "p.jpg"):
+        assert surely_none(text.encode())
+    assert surely_none(f"{time.time_ns():020d}-{bytes(range(8)).hex()}".encode())  # a bundle of the drop folder
 
 
 def test_a_secret_access_key_beside_its_id_is_found() -> None:

@@ -5,7 +5,6 @@ With --queue that is all, and it has to be quick: what only --wait needs is impo
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,8 +62,6 @@ def post(
         return _queue(handed, paths, place, as_json)
     from mediaagent.cli.post import waiting
 
-    gc.freeze()  # what was loaded stays; what comes from here on may be much
-    gc.enable()
     return waiting.deliver(home, handed, paths, place, seconds, as_json=as_json, asked=asked)
 
 

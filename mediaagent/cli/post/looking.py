@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from mediaagent import memory
 from mediaagent.handover import REFUSED, SOURCE, WORDS
@@ -25,8 +26,7 @@ _SOON = timedelta(seconds=0.5)
 _ANEW = 1.0
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(msgspec.Struct):
     """How it stands with a post."""
 
     event: EventRow | None = None
@@ -34,7 +34,7 @@ class Seen:
     why: str = ""  # why nothing can be said, or why it could not be taken
     over: bool = False  # nothing more is to be waited for
     refused: bool = False
-    down: dict[str, str] = field(default_factory=dict)  # targets out of reach -> why
+    down: dict[str, str] = msgspec.field(default_factory=dict)  # targets out of reach -> why
 
 
 class Look:

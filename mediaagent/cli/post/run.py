@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from mediaagent import memory
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
@@ -118,7 +120,7 @@ def post_run(
     if running is not None:
         # The outbox belongs to that agent alone, so this run gets a memory of its own, beside it.
         beside = settings.agent.state.with_name(f"{settings.agent.state.name}-post")
-        pipeline.settings = replace(settings, agent=replace(settings.agent, state=beside, drop=None))
+        pipeline.settings = structs.replace(settings, agent=replace(settings.agent, state=beside, drop=None))
     with output.progress("reading the run and delivering its report"):
         told = pipeline.deliver(seconds)
     return _tell(told, pipeline, as_json)
@@ -144,7 +146,7 @@ def _source(settings: Settings, name: str, folder: Path, about: Mapping[str, str
     own = {**table.own, "path": str(folder), "run": "quiet", "quiet": _QUIET}
     own["about"] = {"name": folder.name, **dict(table.own.get("about", {})), **said}
     common = replace(table.common, existing="post", to=tuple(to) or table.common.to)
-    alone = replace(settings, sources={table.name: Table(table.name, common, own)})
+    alone = structs.replace(settings, sources={table.name: Table(table.name, common, own)})
     made, problems = app.plan(alone)
     errors = [problem for problem in problems if problem.severity == "error"]
     unknown = [target for target in to if target not in made.uploaders]

@@ -6,6 +6,7 @@ work on it already.
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Sequence
@@ -85,7 +86,7 @@ def _may(state: Path, right: int) -> bool:
 
 def settings_of(home: Home, place: Place) -> Settings:
     """The settings, their keys as this call has them. Raises ConfigError."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from mediaagent import settings as reading
 
@@ -163,6 +164,8 @@ class _Errand:
         from mediaagent import memory
         from mediaagent.cli.post.looking import Look, Seen
 
+        gc.freeze()  # what was loaded stays; what comes from here on may be much
+        gc.enable()
         look = Look(self._state, self._handed.token)
         look.begin()
         begun = time.monotonic()
@@ -191,6 +194,8 @@ class _Errand:
         with in_words(self._state / "outbox.db"):
             agent = app.make_agent(settings_of(self._home, self._place), log, watch={})
             try:
+                if self._files:
+                    agent.workbench.expect()
                 wanted = self._handed.to
                 agent.lanes = [lane for lane in agent.lanes if not wanted or lane.target.name in wanted]
                 seen = Seen()

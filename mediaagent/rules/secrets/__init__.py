@@ -2,30 +2,43 @@
 
 Each kind of secret is found in its own way: by its shape (`shapes`), by its marks (`blocks`), by the name whose value
 it is (`assignments`, with `names` and `values`), or by where it stands (`places`). All of them look for beginnings with
-RE2, which takes the same time for any input, and then at a bounded piece of text around.
+RE2, which takes the same time for any input, and then at a bounded piece of text around. They are loaded when a text
+may hold something (`glance`).
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from mediaagent.rules.secrets import assignments, blocks, names, places, shapes
-from mediaagent.rules.secrets.hits import Hit, joined
+from mediaagent.rules.secrets.glance import surely_none
 
-__all__ = ["KINDS", "PROPERTIES", "counted", "find", "marker", "redact", "values", "without_markers"]
+if TYPE_CHECKING:
+    from mediaagent.rules.secrets.hits import Hit
+
+__all__ = ["PROPERTIES", "counted", "find", "kinds", "marker", "redact", "values_in", "without_markers"]
 
 #: What is told of a report whose system properties were left out.
 PROPERTIES = "list of system properties"
-KINDS = frozenset({blocks.KIND, PROPERTIES, *shapes.KINDS, *names.KINDS, *places.KINDS})
-
-
 _MARKER = re.compile(r"\[redacted: [^\]]*\]")
+
+
+@functools.cache
+def kinds() -> frozenset[str]:
+    """All that there are."""
+    from mediaagent.rules.secrets import blocks, names, places, shapes
+
+    return frozenset({blocks.KIND, PROPERTIES, *shapes.KINDS, *names.KINDS, *places.KINDS})
 
 
 def find(text: bytes, start: int = 0) -> Iterator[Hit]:
     """Every secret from `start` on, in order; what stands before it is looked at to understand the first ones."""
+    from mediaagent.rules.secrets import assignments, blocks, places, shapes
+    from mediaagent.rules.secrets.hits import joined
+
     yield from joined(
         hit
         for way in (shapes.find, blocks.find, assignments.find, places.find)
@@ -58,6 +71,8 @@ def redact(text: str) -> tuple[str, Counter[str]]:
     Counter()
     """
     data = text.encode("utf-8", "surrogatepass")
+    if surely_none(data):
+        return text, Counter()
     kept, found, at = bytearray(), Counter[str](), 0
     for hit in find(data):
         kept += data[at : hit.start] + marker(hit.kind).encode()
@@ -67,9 +82,11 @@ def redact(text: str) -> tuple[str, Counter[str]]:
     return (bytes(kept).decode("utf-8", "surrogatepass") if found else text), found
 
 
-def values(text: str) -> frozenset[str]:
+def values_in(text: str) -> frozenset[str]:
     """The secrets themselves that a text holds."""
     data = text.encode("utf-8", "surrogatepass")
+    if surely_none(data):
+        return frozenset()
     return frozenset(data[hit.start : hit.end].decode("utf-8", "replace") for hit in find(data))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Literal
-from xml.parsers import expat
 
 from mediaagent.rules.structure.content import STILL, Content
 
@@ -75,6 +74,8 @@ def xml(file: Content) -> str:
         return f"the XML has no root element yet: {file.size} bytes, {STILL}"
     if file.size > _PARSED:
         return _xml_end(file, root)
+    from xml.parsers import expat
+
     parser = expat.ParserCreate()
     try:
         for offset in range(0, file.size, 65_536):

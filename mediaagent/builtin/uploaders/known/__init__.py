@@ -186,21 +186,25 @@ class Known:
         yield Desk(self._client(_plausible(key, "what was given")))
 
     def _kind(self, post: Post) -> _Kind:
-        from mediaagent.builtin.uploaders.known import photo, status
-        from mediaagent.builtin.uploaders.known.audio import Recordings
-        from mediaagent.builtin.uploaders.known.entry import Entries
+        """Imports only the kind that is asked for."""
+        match post.kind:
+            case "photo":
+                from mediaagent.builtin.uploaders.known import photo
 
-        recordings = Recordings(self.encrypt_to, self.audio_fallback)
-        kinds: dict[str, _Kind] = {
-            "photo": photo,
-            "status": status,
-            "audio": recordings,
-            "video": recordings,
-            "entry": Entries(self.encrypt_to),
-        }
-        if post.kind not in kinds:
-            raise Rejected(f"this post is of the kind {post.kind}; Known gets {', '.join(kinds)}")
-        return kinds[post.kind]
+                return photo
+            case "status":
+                from mediaagent.builtin.uploaders.known import status
+
+                return status
+            case "audio" | "video":
+                from mediaagent.builtin.uploaders.known.audio import Recordings
+
+                return Recordings(self.encrypt_to, self.audio_fallback)
+            case "entry":
+                from mediaagent.builtin.uploaders.known.entry import Entries
+
+                return Entries(self.encrypt_to)
+        raise Rejected(f"this post is of the kind {post.kind}; Known gets photo, status, audio, video, entry")
 
     def _connect(self) -> Client:
         return self._client(self._reveal())

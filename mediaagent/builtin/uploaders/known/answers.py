@@ -9,13 +9,14 @@ from __future__ import annotations
 import html
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import msgspec
 
 from mediaagent.api import Deferred, Rejected, TooLarge
 
@@ -34,8 +35,7 @@ _UNEXPLAINED = "for an unknown reason"
 _SMALLEST_LIMIT = 256_000
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, dict=True):
     """What the site answered to one request."""
 
     status: int

@@ -9,9 +9,10 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from mediaagent.api import Absent, Deferred, Found, Receipt, Unknown
 from mediaagent.builtin.uploaders.known import names
@@ -40,8 +41,7 @@ _HIDDEN = re.compile(r'<span hidden(?:="[^"]*")?(?: style="[^"]*")?>\s*([a-z0-9_
 _LINK = re.compile(r'<a [^>]*?href="([^"]*/file/[^"/]+/[^"/]+)"')
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(msgspec.Struct, frozen=True):
     """A file that a post holds."""
 
     name: str
@@ -50,8 +50,7 @@ class Attachment:
     size: int  # -1: the site does not tell
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """A post as the site's JSON tells it."""
 
     id: str
@@ -144,7 +143,7 @@ def read(client: Client, path: str) -> Item | None:
     item = _item(answer.get("object"))
     if answer.status != 200 or item is None:
         raise _unasked(client, answer)
-    return replace(item, read_at=path)
+    return msgspec.structs.replace(item, read_at=path)
 
 
 def search(client: Client, key: str) -> list[Item]:

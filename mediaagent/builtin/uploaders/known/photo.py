@@ -6,7 +6,7 @@ An edit sets every field anew (without `access` the post becomes public), so eac
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
 
 from mediaagent.api import Deferred, Post, PostPart, Progress, Receipt, Rejected
 from mediaagent.builtin.uploaders.known import finding, proof, text
@@ -21,8 +21,7 @@ from mediaagent.builtin.uploaders.known.names import original, same, site_name
 __all__ = ["revise", "upload"]
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """One photo post on its way."""
 
     client: Client
@@ -110,6 +109,6 @@ def _submit(draft: Draft, path: str, part: PostPart | None) -> tuple[str, Draft]
     body = multipart(draft.fields, "photo", name, media_type, part.file if part else None, repeated)
     answer = draft.client.post(path, body)
     if refused_by_database(answer) and draft.four_bytes:
-        return _submit(replace(draft, plain=True), path, part)
+        return _submit(msgspec.structs.replace(draft, plain=True), path, part)
     what = f"{draft.client.site}{path}" + (f" ({part.name})" if part else "")
     return made(answer, draft.client.site, what, len(body)), draft

@@ -10,8 +10,9 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import msgspec
 
 from mediaagent.api import Link, Post, Pre, Text
 
@@ -45,8 +46,7 @@ def answering(post: Post) -> list[Text | Pre | Link]:
     return [*post.body, *(Link("In reply to " + url, url) for url in post.reply_to)]
 
 
-@dataclass(frozen=True, slots=True)
-class Enclosure:
+class Enclosure(msgspec.Struct, frozen=True):
     """A file that a text links."""
 
     name: str

@@ -20,7 +20,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
-from urllib.request import getproxies
 
 from mediaagent.builtin.uploaders.known.answers import Answer
 from mediaagent.builtin.uploaders.known.body import Body
@@ -102,7 +101,7 @@ class Wires:
             line.connection.close()
 
     def _connected(self, stall: float) -> _Line:
-        proxy = "" if self._loopback or not getproxies() else _proxy_for(self._site.geturl())
+        proxy = "" if self._loopback else _proxy_for(self._site.geturl())
         line = _through(proxy, self._site, stall) if proxy else _Line(_connection(self._site, self._site, stall))
         try:
             line.connection.connect()
@@ -159,6 +158,10 @@ def _trust() -> ssl.SSLContext:
 
 def _proxy_for(site: str) -> str:
     """As the environment tells, with its exceptions (`no_proxy`, networks among them); "" for none."""
+    from urllib.request import getproxies  # a dozen modules, which posts to this machine don't need
+
+    if not getproxies():
+        return ""
     from requests.utils import get_environ_proxies, select_proxy
 
     proxy = select_proxy(site, get_environ_proxies(site)) or ""

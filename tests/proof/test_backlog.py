@@ -25,8 +25,8 @@ FLOOD = Scene("backlog", lambda folder: None, 'type = "folder"\nquiet = "50ms"\n
 SHORT, LONG = 2_000, FILES
 #: Longer than this nothing may happen while there is something to do.
 PAUSE = 15.0
-#: Memory of the agent's own process.
-MOST_MEMORY = 150_000_000
+#: Memory of the agent's own process, and what each file that waits may add to it (1.5 kB were measured).
+MOST_MEMORY, MORE_MEMORY = 150_000_000, 1_500
 
 
 def content(number: int) -> str:
@@ -166,7 +166,8 @@ def _in_turn(double: KnownDouble, fresh_at: int) -> list[str]:
 def _bounded(backlog: Backlog, longest: float) -> list[str]:
     wrong = [f"a pause of {longest:.0f} s"] if longest > PAUSE else []
     memory = backlog.figures["MB"] * 1e6
-    return wrong + ([f"{memory / 1e6:.0f} MB of memory"] if memory > MOST_MEMORY else [])
+    most = MOST_MEMORY + MORE_MEMORY * backlog.count
+    return wrong + ([f"{memory / 1e6:.0f} MB of memory"] if memory > most else [])
 
 
 def _log(life: Life) -> str:

@@ -320,3 +320,8 @@ def test_what_the_system_refuses_is_no_fault_of_the_sound(tmp_path: Path) -> Non
             [*Sound(file, "audio/x-wav").through()]
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_disk_that_does_not_give_the_file_is_no_fault_of_the_sound() -> None:
+    with pytest.raises(OSError, match="Input/output error"):
+        [*Sound(Path("/proc/self/mem"), "audio/x-wav").through()]

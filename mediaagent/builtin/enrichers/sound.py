@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -51,7 +51,8 @@ _SPARSEST, _SPARSEST_WAV, _SHORT = 200, 4000, 120.0
 #: Samples a second. A few kilobytes that claim one a second would be filtered as half an hour; of those that claim
 #: billions one second fills all memory.
 _RATES = range(1000, 768_001)
-#: What the system says of a file, its disk or itself. Not EIO, which some readers of formats say of a file that is cut.
+#: What the system says of a file, its disk or itself. Not EIO, which some readers of formats say of a file that is cut:
+#: whether the disk gives the file is found out before they get it.
 _MACHINE = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ENOSPC, errno.EROFS}
 _MACHINE |= {errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.EAGAIN, errno.ETIMEDOUT}
 _BAD = 0.05  # share of packets that may be damaged, besides the last one of a cut file
@@ -138,13 +139,34 @@ class Sound:
 
 
 def _opened(file: Path, demuxer: str) -> av.container.InputContainer:
-    """A beginning takes little memory; one that asks for gigabytes is no fault of the machine's."""
+    """A beginning takes little memory; one that asks for gigabytes is no fault of the machine's.
+
+    Raises OSError for what is the disk's fault: of sound that can't be read nothing is known."""
     import av
 
+    _prove_readable(file)
     try:
-        return av.open(str(file), format=demuxer)
+        return _again_after_trouble(lambda: av.open(str(file), format=demuxer))
     except av.error.MemoryError:
         raise Undecodable("its beginning asks for more memory than there is") from None
+
+
+def _prove_readable(file: Path) -> None:
+    """All of it, which then lies in the system's cache."""
+    with open(file, "rb", buffering=0) as stream:
+        room = bytearray(1 << 20)
+        while stream.readinto(room):
+            pass
+
+
+def _again_after_trouble(opening: Callable[[], av.container.InputContainer]) -> av.container.InputContainer:
+    """What can be read and fails twice is the sound's fault."""
+    try:
+        return opening()
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return opening()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,6 @@ from mediaagent.settings import Settings, SourceSettings, Table, TargetSettings
 
 __all__ = ["Plan", "accounts_of", "own_secrets", "plan", "private_files", "read_by_enrichers", "self_checks", "sent_to"]
 
-#: What a plug-in's table holds beside its own options.
-_BESIDE = {
-    "watcher": [each.name for each in options_of(SourceSettings)],
-    "enricher": ["type"],
-    "uploader": [each.name for each in options_of(TargetSettings)],
-}
 _BARE = Defaults(title="{{ label }}, {{ date }} {{ time }}")
 
 
@@ -118,9 +112,16 @@ def _make(
     except PluginError as error:
         problems.append(Problem(where=f"{where}.type", what=str(error)))
         return None
-    made, wrong = build(cls, own, where=where, base=settings.base, beside=_BESIDE[kind])
+    made, wrong = build(cls, own, where=where, base=settings.base, beside=_beside(kind))
     problems += wrong
     return made
+
+
+@cache
+def _beside(kind: str) -> list[str]:
+    """What a plug-in's table holds beside its own options."""
+    common = {"watcher": SourceSettings, "uploader": TargetSettings}.get(kind)
+    return [each.name for each in options_of(common)] if common else ["type"]
 
 
 def _source(

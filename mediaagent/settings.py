@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -156,8 +157,8 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 _NAME = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\[\]#"'=])+"""
-_HEADER = re.compile(rf"^\s*\[{{1,2}}({_NAME})\]{{1,2}}\s*(#.*)?$")
-_KEY = re.compile(rf"^\s*({_NAME})=")
+_HEADER = rf"^\s*\[{{1,2}}({_NAME})\]{{1,2}}\s*(#.*)?$"
+_KEY = rf"^\s*({_NAME})="
 
 
 def _names(written: str) -> list[str]:
@@ -174,20 +175,25 @@ def _names(written: str) -> list[str]:
 
 
 class Lines:
-    """In which line of a TOML text a table or a key stands. (tomllib does not tell.)"""
+    """In which line of a TOML text a table or a key stands. (tomllib does not tell.) Looked for when somebody asks."""
 
     def __init__(self, text: str) -> None:
-        self._lines: dict[str, int] = {}
+        self._text = text
+
+    @cached_property
+    def _lines(self) -> dict[str, int]:
+        lines: dict[str, int] = {}
         table = ""
-        for number, line in enumerate(text.splitlines(), 1):
-            if header := _HEADER.match(line):
+        for number, line in enumerate(self._text.splitlines(), 1):
+            if header := re.match(_HEADER, line):
                 table = ".".join(_names(header[1]))
-                self._lines.setdefault(table, number)
-            elif key := _KEY.match(line):
+                lines.setdefault(table, number)
+            elif key := re.match(_KEY, line):
                 where = table
                 for name in _names(key[1]):
                     where = f"{where}.{name}" if where else name
-                    self._lines.setdefault(where, number)
+                    lines.setdefault(where, number)
+        return lines
 
     def rename(self, written: str, meant: str) -> None:
         """Lines of the table `written` are found under the name that was meant, too."""
@@ -206,7 +212,9 @@ class Lines:
             if around in self._lines:
                 return self._lines[around]
             around = around.rpartition(".")[0]
-        inside = (number for name, number in self._lines.items() if where and name.startswith(f"{where}."))
+        if not where:
+            return None  # it stands nowhere
+        inside = (number for name, number in self._lines.items() if name.startswith(f"{where}."))
         return min(inside, default=None)
 
     def place(self, problem: Problem, file: Path) -> Problem:

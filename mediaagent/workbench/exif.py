@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from mediaagent.workbench.containers import chunks_of_png, chunks_of_riff, dimensions, kind_of, segments_of_jpeg
 
@@ -24,8 +25,7 @@ _MOST_ENTRIES = 512
 _LONGEST_VALUE = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Exif:
+class Exif(msgspec.Struct, frozen=True):
     """What a picture says of itself."""
 
     orientation: int = 1  # 1 to 8, see the EXIF standard; 1 is upright

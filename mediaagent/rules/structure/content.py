@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 __all__ = ["STILL", "Content", "Proof"]
 
@@ -11,8 +12,7 @@ __all__ = ["STILL", "Content", "Proof"]
 STILL = "cut or still being written"
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """`read(offset, length)` may return less than `length` at the end of the file (os.pread does)."""
 
     size: int

@@ -96,11 +96,11 @@ def client_of(site: str) -> Client:
 def test_what_is_plain_is_asked_of_the_proxy_by_its_whole_address(monkeypatch: pytest.MonkeyPatch) -> None:
     with KnownDouble() as double, a_proxy(leads=int(double.address.rpartition(":")[2])) as proxy:
         monkeypatch.setenv("http_proxy", f"http://bird:se%40cret@{proxy.address}")
-        answer = client_of("http://known.example").get("/currentUser/?_t=json")
+        answer = client_of("http://vögel.example").get("/currentUser/?_t=json")
         assert answer.status in (403, 404)  # nobody's key: it was Known who answered
         assert double.requests[0].target == "/currentUser/?_t=json"
     (asked,) = proxy.asked
-    assert asked.startswith("GET http://known.example/currentUser/?_t=json HTTP/1.1\r\n")
+    assert asked.startswith("GET http://xn--vgel-5qa.example:80/currentUser/?_t=json HTTP/1.1\r\n")
     assert f"Proxy-Authorization: Basic {base64.b64encode(b'bird:se@cret').decode()}\r\n" in asked
 
 
@@ -108,9 +108,9 @@ def test_tls_goes_through_a_tunnel_that_shows_the_proxy_no_signature(monkeypatch
     with KnownDouble() as double, a_proxy(leads=int(double.address.rpartition(":")[2])) as proxy:
         monkeypatch.setenv("https_proxy", proxy.address)
         with pytest.raises(Deferred, match="this port does not speak TLS"):  # the double, at the tunnel's other end
-            client_of("https://known.example").get("/currentUser/?_t=json")
+            client_of("https://vögel.example").get("/currentUser/?_t=json")
     (asked,) = proxy.asked
-    assert asked.startswith("CONNECT known.example:443 HTTP/1.")
+    assert asked.startswith("CONNECT xn--vgel-5qa.example:443 HTTP/1.")
     assert "X-KNOWN" not in asked
 
 

@@ -133,10 +133,11 @@ def _through(proxy: str, site: SplitResult, stall: float) -> _Line:
         named = f"{unquote(to.username)}:{unquote(to.password or '')}"
         headers = {"Proxy-Authorization": f"Basic {base64.b64encode(named.encode()).decode()}"}
     connection = _connection(to._replace(netloc=_with_port(to)), site, stall)
+    host = (site.hostname or "").encode("idna").decode()
     if site.scheme == "https":
-        connection.set_tunnel(site.hostname or "", site.port or _HTTPS, headers)
+        connection.set_tunnel(host, site.port or _HTTPS, headers)
         return _Line(connection)
-    return _Line(connection, f"{site.scheme}://{site.netloc}", headers)
+    return _Line(connection, f"http://{f'[{host}]' if ':' in host else host}:{site.port or _HTTP}", headers)
 
 
 def _with_port(proxy: SplitResult) -> str:

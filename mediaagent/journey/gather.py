@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from mediaagent.journey.plan import Log, Source
 from mediaagent.model import Sighting
 from mediaagent.ports import Clock, Outbox
 
-__all__ = ["gather"]
+__all__ = ["Unsecured", "gather"]
 
 _PAUSE = timedelta(seconds=5)
 #: A sighting whose files are still being written is asked again so soon.
@@ -19,57 +20,65 @@ _SOON = timedelta(seconds=1)
 _BATCH = 100
 
 
+class Unsecured(NamedTuple):
+    """What is known of files that are not secured yet, and that a sighting may lack."""
+
+    paused_after: str = ""  # the part after which securing had to pause; its sighting probably lacks some files
+    hopeful: bool = False  # there may be room again by itself
+    unfinished: Collection[str] = ()  # words of files that are still being written (`Claim.together`)
+    flood: bool = (
+        False  # so much more is to be secured that any sighting may lack some, but one that is whole by itself
+    )
+    walked_at: datetime | None = None  # where there are no hints: when the last walk began; the next may find more
+
+
 def gather(
-    source: Source,
-    outbox: Outbox,
-    clock: Clock,
-    log: Log,
-    *,
-    interrupted_at: str = "",
-    hopeful: bool = False,
-    unfinished: Collection[str] = (),
-    flooded: bool = False,
-    walked_at: datetime | None = None,
+    source: Source, outbox: Outbox, clock: Clock, log: Log, unsecured: Unsecured
 ) -> tuple[Counter[str], datetime | None]:
     """One pass over the parts of no event yet: what was done, and when to ask again (None: nothing is growing).
 
-    A pass costs what is open or was lately closed, never what the folder holds. `interrupted_at`: the part after
-    which securing had to pause. Its sighting probably lacks some files, so it stays open while others can go first,
-    or as long as there may be room again by itself (`hopeful`).
-    `unfinished`: words of files that are still being written (`Claim.together`); what they belong to stays open.
-    `flooded`: much more is to be secured first, which any sighting may lack but one that is whole by itself.
-    `walked_at`: where there are no hints, when the last walk began; what was to be whole later than that has to wait
-    for the next one, which may find more.
-    """
+    A pass costs what is open or was lately closed, never what the folder holds."""
     now = clock.now()
-    done: Counter[str] = Counter()
-    again: datetime | None = None
     parts = outbox.parts(source.name, now - source.reopen)
     sightings = list(source.watcher.group(parts, now)) if parts else []
-    whole = []
+    whole, again = [], None
     for sighting in sightings:
-        until = sighting.growing_until
-        if (hopeful or len(sightings) > 1) and any(
-            part.id == interrupted_at for part in (*sighting.parts, *sighting.spare)
-        ):
-            until = now + _PAUSE
-        if sighting.together and sighting.together in unfinished:
-            until = max(until or now, now + _SOON)
-        if flooded and until is not None:
-            until = max(until, now + _SOON)
-        if sighting.together and until is not None and walked_at is not None and until > walked_at:
-            until = max(until, now + _SOON)
+        until = _open_until(sighting, unsecured, now, alone=len(sightings) == 1)
         if until is not None and until > now:
             again = min(again or until, until)
         else:
             whole.append(sighting)
+    return _written(whole, source, outbox, log), again
+
+
+def _open_until(sighting: Sighting, unsecured: Unsecured, now: datetime, *, alone: bool) -> datetime | None:
+    """Until when it may grow; None: it is whole. One that lacks files because securing paused lets others go first
+    (`alone`: there are none)."""
+    until = sighting.growing_until
+    if (unsecured.hopeful or not alone) and unsecured.paused_after in _parts_of(sighting):
+        until = now + _PAUSE
+    if sighting.together and sighting.together in unsecured.unfinished:
+        until = max(until or now, now + _SOON)
+    if until is None:
+        return None
+    unseen = unsecured.walked_at is not None and bool(sighting.together) and until > unsecured.walked_at
+    return max(until, now + _SOON) if unsecured.flood or unseen else until
+
+
+def _parts_of(sighting: Sighting) -> Iterator[str]:
+    return (part.id for part in (*sighting.parts, *sighting.spare))
+
+
+def _written(whole: Sequence[Sighting], source: Source, outbox: Outbox, log: Log) -> Counter[str]:
+    """What became of them."""
+    done: Counter[str] = Counter()
     for start in range(0, len(whole), _BATCH):
         batch = whole[start : start + _BATCH]
         for sighting, outcome in zip(batch, outbox.add(source.name, batch, source.targets), strict=True):
             done[outcome] += 1
             if outcome != "nothing":
                 _tell(log, source, sighting, outcome)
-    return done, again
+    return done
 
 
 def _tell(log: Log, source: Source, sighting: Sighting, outcome: str) -> None:

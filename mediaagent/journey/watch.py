@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from mediaagent.journey.gather import gather
+from mediaagent.journey.gather import Unsecured, gather
 from mediaagent.journey.intake import Intake
 from mediaagent.journey.plan import Log, Source
 from mediaagent.journey.secure import Securing
@@ -147,17 +147,8 @@ class Watching:
         begun = self.clock.steady()
         self._flood_at.pop(source.name, None)
         try:
-            done, again = gather(
-                source,
-                self.outbox,
-                self.clock,
-                self.log,
-                interrupted_at=securing.newest if securing and securing.full else "",
-                hopeful=securing is not None and securing.hopeful,
-                unfinished=securing.unfinished if securing else (),
-                flooded=flooded,
-                walked_at=None if self.hints else self._walked_at,
-            )
+            unsecured = self._unsecured(securing, flooded)
+            done, again = gather(source, self.outbox, self.clock, self.log, unsecured)
         except Exception as error:  # a plug-in's turn
             self.log.exception("grouping failed", source=source.name)
             self.trouble(f"watch.{source.name}", f"its files could not be gathered into events: {error}")
@@ -170,6 +161,13 @@ class Watching:
         wait = (again - self.clock.now()).total_seconds() if again else float("inf")
         self._gather_at[source.name] = now + max(wait, 0.01)
         return done
+
+    def _unsecured(self, securing: Securing | None, flooded: bool) -> Unsecured:
+        walked_at = None if self.hints else self._walked_at
+        if securing is None:
+            return Unsecured(walked_at=walked_at)
+        paused_after = securing.newest if securing.full else ""
+        return Unsecured(paused_after, securing.hopeful, securing.unfinished, flooded, walked_at)
 
     def _until_next(self) -> float:
         due = [self._next_walk(), self._renames_at, *self._gather_at.values()]

@@ -8,16 +8,14 @@ What a picture is, the file's first bytes say here, not a label: whatever looks 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from mediaagent.errors import Deferred, Discarded, Incomplete, Rejected, Stopping
+from mediaagent.errors import Deferred, Discarded, Incomplete, Rejected
 from mediaagent.handover import SOURCE
 from mediaagent.model import Event, Facts, Post, PostPart
 from mediaagent.rules.secrets.known import Known
@@ -37,19 +35,17 @@ from mediaagent.workbench.judge import (
     with_pictures,
     without,
 )
-from mediaagent.workbench.process import Child, Died, Hung
-from mediaagent.workbench.turns import Turns
+from mediaagent.workbench.process import Died, Hung
+from mediaagent.workbench.shared import SharedChild
 from mediaagent.workbench.wire import Limits
 
 __all__ = ["Limits", "ProcessWorkbench"]
 
-_LONGEST_SERVICE = 1000  # requests; then a fresh child, so that no library's leak grows for ever
 _TOGETHER = 8  # pictures that are proven in one turn
 
 
 class ProcessWorkbench:
-    """A Workbench in a child process, which is started when it is needed and sent away by `rest`. Thread-safe: threads
-    take turns with the child, request by request, so a question waits for one picture and not for a whole event."""
+    """A Workbench in a child process, which is started when it is needed and sent away by `rest`. Thread-safe."""
 
     def __init__(
         self,
@@ -64,13 +60,8 @@ class ProcessWorkbench:
 
         `patience`: seconds for one picture (an enricher gets more, by the number and the size
         of parts, and by its own `time_limit`). `idle`: for `rest`."""
-        self._limits = limits or Limits()
-        self._secrets = secrets
-        self._patience, self._idle, self._steady = patience, idle, steady
-        self._turns = Turns()  # who has it may use and change the three below
-        self._child: Child | None = None
-        self._served, self._last_used, self._closed = 0, steady(), False
-        self._seen: tuple[tuple[int, int] | None, ...] = ()  # what the child may read, as it was when it started
+        self._secrets, self._patience = secrets, patience
+        self._child = SharedChild(limits or Limits(), idle, steady)
 
     # --- the port -----------------------------------------------------------------------------------------------------
 
@@ -123,40 +114,26 @@ class ProcessWorkbench:
 
     def expect(self) -> None:
         """A picture comes soon: the child starts, and takes its limits upon itself, while others work."""
-        with self._turns, suppress(OSError):
-            if not self._closed:
-                self._begun()
+        self._child.expect()
 
     def rest(self) -> None:
         """Sends the child away when it has been idle for long enough. Never waits for work that is going on."""
-        if not self._turns.try_now():
-            return
-        try:
-            if self._child and self._steady() - self._last_used > self._idle:
-                self._dismiss()
-        finally:
-            self._turns.release()
+        self._child.rest()
 
     def close(self) -> None:
         """Ends the child at once; what is being prepared hears that the agent is Stopping."""
-        self._closed = True
-        if child := self._child:
-            child.kill()
-        with self._turns:
-            self._dismiss()
+        self._child.close()
 
     # --- for `check` and the tests ------------------------------------------------------------------------------------
 
     def held(self) -> Mapping[str, str]:
         """Starts a child. Limit -> "" where the system grants it, else why not. Raises Deferred when none starts."""
-        with self._turns:
-            return {str(limit): str(why) for limit, why in self._ready().come_up()["held"].items()}
+        return self._child.held()
 
     @property
     def pid(self) -> int:
         """Of the child; 0 when there is none."""
-        child = self._child
-        return child.pid if child and child.alive else 0
+        return self._child.pid
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
@@ -186,7 +163,7 @@ class ProcessWorkbench:
         for some in range(0, len(files), _TOGETHER):
             request = wire.ProveEach(tuple(files[some : some + _TOGETHER]))
             try:
-                answer = self._ask(request, self._patience)
+                answer = self._child.ask(request, self._patience)
             except (Died, Hung):
                 break
             if isinstance(answer, wire.ProvenEach):
@@ -199,7 +176,9 @@ class ProcessWorkbench:
     ) -> Post:
         request = wire.Enrich(step, options, wire.Draft.of(post), event, folder)
         try:
-            answer = self._ask(request, self._patience * (1 + len(post.parts) / 20) + more_for(post, event, options))
+            answer = self._child.ask(
+                request, self._patience * (1 + len(post.parts) / 20) + more_for(post, event, options)
+            )
         except (Died, Hung) as error:
             raise Deferred(f"enricher {step} failed: {error}") from None
         if isinstance(answer, wire.Discard):
@@ -249,7 +228,7 @@ class ProcessWorkbench:
         reason, killed = "", False
         for _ in range(2):
             try:
-                answer = self._ask(request, self._patience)
+                answer = self._child.ask(request, self._patience)
             except Hung:
                 return wire.Refused(f"the decoder hung: no answer within {self._patience:g} s")
             except Died as error:
@@ -268,7 +247,7 @@ class ProcessWorkbench:
         reason = ""
         for _ in range(2):
             try:
-                answer = self._ask(request, self._patience + more)
+                answer = self._child.ask(request, self._patience + more)
             except Hung:
                 return wire.Refused(f"no answer within {self._patience + more:.0f} s")
             except Died as error:
@@ -278,57 +257,3 @@ class ProcessWorkbench:
                 raise Deferred(f"the workbench could not work: {answer.reason}")
             return answer
         return wire.Refused(reason)
-
-    def _ask(self, request: wire.Request, patience: float) -> wire.Answer:
-        with self._turns:
-            child = self._ready()
-            try:
-                return child.ask(request, patience)
-            except (Died, Hung):
-                self._dismiss()
-                if self._closed:
-                    raise Stopping from None
-                raise
-            finally:
-                self._last_used = self._steady()
-
-    def _ready(self) -> Child:
-        if self._closed:
-            raise Stopping
-        try:
-            child = self._begun()
-            child.come_up()
-        except (Died, Hung, OSError) as error:
-            self._dismiss()
-            if self._closed:
-                raise Stopping from None
-            raise Deferred(f"the workbench's child process does not start: {error}") from None
-        if self._closed:  # while it started
-            self._dismiss()
-            raise Stopping
-        self._served += 1
-        return child
-
-    def _begun(self) -> Child:
-        """The child, which may still be on its way."""
-        seen = tuple(map(_identity, self._limits.reads or ()))
-        if self._child and (not self._child.alive or self._served >= _LONGEST_SERVICE or seen != self._seen):
-            self._dismiss()
-        if self._child is None:
-            self._child, self._served, self._seen = Child(self._limits), 0, seen
-        return self._child
-
-    def _dismiss(self) -> None:
-        if self._child:
-            self._child.end()
-        self._child = None
-
-
-def _identity(path: bytes) -> tuple[int, int] | None:
-    """A child sees the folders that were there when it started. One that was made since, or deleted and made again, as
-    those of build systems are, takes a new child."""
-    try:
-        found = Path(os.fsdecode(path)).stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

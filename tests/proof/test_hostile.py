@@ -330,7 +330,8 @@ def _scatter(folder: Path, numbers: range) -> tuple[set[Path], set[Path]]:
             path = folder / place.format(f"hostile-{number}")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(hostile(kind, number))
-            bad.add(path)
+            if path.stat().st_size:  # what is empty is ignored, as `why` says
+                bad.add(path)
             if number % 10 == 0:
                 fine.add(_good_one(folder, kind, f"good-{number}"))
     return bad, fine

@@ -9,10 +9,14 @@ import re
 import secrets
 import threading
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
 from tests.doubles.known_http import Request
+
+_Item = TypeVar("_Item")
 
 
 class Refused(Exception):
@@ -77,6 +81,22 @@ STOCK = Limits(2 * 2**20, 8 * 2**20, 20 * 2**20)
 SEARCH_PAGE = 10
 
 
+class _Index(Generic[_Item]):
+    """Finds the first of a list's items by a key, however long the list is, and follows it as it grows or shrinks."""
+
+    def __init__(self, key: Callable[[_Item], str]) -> None:
+        self._key, self._of = key, dict[str, _Item]()
+        self._seen, self._last = 0, list[_Item]()  # so many, and the last of them
+
+    def of(self, items: list[_Item]) -> dict[str, _Item]:
+        if self._seen > len(items) or any(items[self._seen - 1] is not last for last in self._last):
+            self._of, self._seen = {}, 0
+        for item in items[self._seen :]:
+            self._of.setdefault(self._key(item), item)
+        self._seen, self._last = len(items), items[-1:]
+        return self._of
+
+
 @dataclass
 class Site:
     """The memory of one site. Hold `lock` while reading or changing it."""
@@ -92,6 +112,9 @@ class Site:
     posts: list[StoredPost] = field(default_factory=list)
     loose: list[StoredFile] = field(default_factory=list)  # files of no post
     lock: threading.RLock = field(default_factory=threading.RLock)
+    _ids: _Index[StoredPost] = field(default_factory=lambda: _Index(lambda post: post.id))
+    _slugs: _Index[StoredPost] = field(default_factory=lambda: _Index(lambda post: post.slug))
+    _files: _Index[StoredFile] = field(default_factory=lambda: _Index(lambda file: file.id))
 
     def signed_in(self, request: Request) -> User | None:
         """The user who signed this request; None for a stranger."""
@@ -111,19 +134,19 @@ class Site:
         return post.access == "PUBLIC" or (reader is post.owner and post.access == self.uuid(post.owner))
 
     def by_id(self, post_id: str) -> StoredPost | None:
-        return next((post for post in self.posts if post.id == post_id), None)
+        return self._ids.of(self.posts).get(post_id)
 
     def by_slug(self, slug: str) -> StoredPost | None:
-        return next((post for post in self.posts if post.slug == slug), None)
+        return self._slugs.of(self.posts).get(slug)
 
     def file(self, file_id: str) -> StoredFile | None:
-        held = (file for post in self.posts for file in post.files)
-        return next((file for file in (*held, *self.loose) if file.id == file_id), None)
+        loose = self._files.of(self.loose).get(file_id)
+        return loose or next((file for post in self.posts for file in post.files if file.id == file_id), None)
 
     def add(self, post: StoredPost, *, race: bool = False) -> None:
         """Takes a post in, under a slug of its own; with `race` under the slug that another one has already."""
         slug = _slug(post.title or ("untitled" if post.kind in ("image", "media") else post.body))
-        taken, wanted, number = {other.slug for other in self.posts}, slug, 0
+        taken, wanted, number = self._slugs.of(self.posts), slug, 0
         while slug in taken and not race:
             number += 1
             slug = f"{wanted}-{number}"

@@ -143,11 +143,11 @@ def _drains(backlog: Backlog, double: KnownDouble) -> list[str]:
 
 def _whole(backlog: Backlog, double: KnownDouble) -> list[str]:
     """Each file in exactly one post, with its own bytes."""
+    files = {file.id: file for file in double.site.loose}
     held = Counter(
         (post.title, file.sent)
         for post in double.posts
-        for number in [post.body.partition("/file/")[2][:32]]
-        for file in [double.site.file(number)]
+        for file in [files.get(post.body.partition("/file/")[2][:32])]
         if file and post.title != FRESH
     )
     wanted = {(f"{number:06}.txt", content(number).encode()) for number in range(backlog.count)}

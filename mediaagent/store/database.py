@@ -15,6 +15,9 @@ __all__ = ["VERSION", "Damaged", "Database"]
 
 #: The schema's version (`PRAGMA user_version`). migrations/NNNN.sql leads from NNNN-1 to NNNN.
 VERSION = 2
+#: kB of pages kept in memory, once they were needed. With SQLite's own 2 MB a backlog of 100,000 files was taken in at
+#: half the speed: each file changes pages all over a dozen indexes.
+_CACHE = 16_000
 
 
 class Damaged(Exception):
@@ -49,6 +52,7 @@ class Database:
         if not readonly:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE}")
             connection.execute("PRAGMA foreign_keys = ON")
         return connection
 

@@ -122,7 +122,8 @@ class SqliteLedger:
     def twins(self, source: str, sha256: str) -> Sequence[Part]:
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT * FROM parts WHERE sha256 = ? AND source = ? ORDER BY id DESC LIMIT ?",
+                # sha256 <> '': so says the index, which SQLite takes only for what says so, too.
+                "SELECT * FROM parts WHERE sha256 = ? AND sha256 <> '' AND source = ? ORDER BY id DESC LIMIT ?",
                 (sha256, source, _TWINS),
             ).fetchall()
         return [part_from(row, self._spool) for row in reversed(rows)]

@@ -23,7 +23,8 @@ _STANDS_ALONE = (
 #: The nearest one in time. One that no target took, whose owner dropped it, or that is not to be changed any more (it
 #: was deleted there) counts nothing.
 _EARLIER = (
-    "SELECT id FROM events WHERE source = ? AND bucket = ? AND id <> ? AND state IN ('prepared', 'new')"
+    "SELECT id FROM events WHERE source = ? AND bucket = ? AND bucket <> '' AND id <> ?"
+    " AND state IN ('prepared', 'new')"
     " AND abs(happened_at - ?) <= ? AND EXISTS"
     " (SELECT 1 FROM deliveries WHERE event = events.id AND deliveries.state NOT IN ('rejected', 'dropped'))"
     " AND NOT EXISTS"

@@ -1,5 +1,7 @@
 -- The agent's memory, version 2. Times are seconds since 1970 UTC; paths are bytes as the system gives them;
 -- files of our own are named relative to the spool folder.
+-- An index with a WHERE serves only statements that say the same: values come by marks, which tell SQLite nothing
+-- (tests/journey/test_questions.py looks at all plans).
 
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,

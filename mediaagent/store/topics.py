@@ -16,7 +16,8 @@ def no_news(connection: sqlite3.Connection, source: str, sighting: Sighting, bef
     if not sighting.topic or not sighting.outcome or sighting.joins:
         return ""
     last = connection.execute(
-        "SELECT id, outcome FROM events WHERE source = ? AND topic = ? AND id < ? ORDER BY id DESC LIMIT 1",
+        "SELECT id, outcome FROM events WHERE source = ? AND topic = ? AND topic <> '' AND id < ?"
+        " ORDER BY id DESC LIMIT 1",
         (source, sighting.topic, before or 1 << 62),
     ).fetchone()
     if last is None:
@@ -36,7 +37,8 @@ def joined(connection: sqlite3.Connection, source: str, sighting: Sighting, now:
     if known or not sighting.joins:
         return sighting.key
     last = connection.execute(
-        "SELECT key, closed_at, outcome FROM events WHERE source = ? AND topic = ? ORDER BY id DESC LIMIT 1",
+        "SELECT key, closed_at, outcome FROM events WHERE source = ? AND topic = ? AND topic <> ''"
+        " ORDER BY id DESC LIMIT 1",
         (source, sighting.topic),
     ).fetchone()
     if last is None:

@@ -128,9 +128,12 @@ class Keeping:
         return replace(part, facts=self._facts(part, wants, quiet))
 
     def _is_rename(self, twin: Part, part: Part) -> bool:
-        """Same bytes, and the first one is gone; or the same path once more (sent again, touched, mounted anew)."""
+        """Same bytes, and the first one is gone; or the very same file, whose folder may change its name and change it
+        back while we look; or the same path once more (sent again, touched, mounted anew)."""
         if twin.identity != part.identity:
             return False
+        if twin.fingerprint == part.fingerprint and twin.path != part.path:
+            return True
         if twin.path == part.path:
             return self.ledger.newest(self.source.name, part.path) == twin.id
         there = self.lookout.look(twin.path)

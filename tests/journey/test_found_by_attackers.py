@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -291,3 +293,18 @@ def test_a_disk_that_is_full_for_a_moment_cuts_no_visit_short(house: House, monk
             house.housekeeping.release(timedelta(0))
     house.settle()
     assert [sorted(media) for _, media in house.site.posts] == [["v1-0.txt", "v1-1.txt", "v1-2.txt"]]
+
+
+def test_the_very_same_file_is_no_copy_of_itself_whatever_names_it_seems_to_have(tmp_path: Path) -> None:
+    """Its folder was renamed, and renamed back between two looks: both names were there, one after the other."""
+    house = House(tmp_path)
+    (house.root / "v1-1.txt").write_text("one")
+    for _ in range(3):
+        house.work()
+        house.clock.advance(6)
+    (twin,) = house.state.ledger.twins("cam", hashlib.sha256(b"one").hexdigest())
+    again = replace(twin, id="again", path=house.root / "away" / "v1-1.txt")
+    copied = replace(again, fingerprint=again.fingerprint._replace(inode=again.fingerprint.inode + 1))
+    assert house.securing._keeping._is_rename(twin, again)
+    assert not house.securing._keeping._is_rename(twin, copied)
+    house.close()

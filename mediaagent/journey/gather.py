@@ -26,9 +26,7 @@ class Unsecured(NamedTuple):
     paused_after: str = ""  # the part after which securing had to pause; its sighting probably lacks some files
     hopeful: bool = False  # there may be room again by itself
     unfinished: Collection[str] = ()  # words of files that are still being written (`Claim.together`)
-    flood: bool = (
-        False  # so much more is to be secured that any sighting may lack some, but one that is whole by itself
-    )
+    flood: bool = False  # there are so many that any sighting may lack some, but for one that is whole by itself
     walked_at: datetime | None = None  # where there are no hints: when the last walk began; the next may find more
 
 

@@ -1,8 +1,7 @@
 """Connections to one site: one request, one answer, and the connection kept while one request follows the other.
 
-Built on http.client, which is under requests and urllib3 as well. A picture and its read-back took 2.7 ms with
-requests, 1.1 ms with urllib3, and take 0.6 ms so; none of what the two add (redirects, cookies, retries, encodings) may
-happen here.
+Built on http.client, which is under requests and urllib3 as well. None of what the two add (redirects, cookies, retries,
+encodings) may happen here, and it costs: a queue went at 290 pictures a second with urllib3, at 310 to 390 without it.
 """
 
 from __future__ import annotations
@@ -84,12 +83,13 @@ class Wires:
         with self._lock:
             line, self._kept = self._kept, None
             fresh = time.monotonic() - self._used_at <= _FRESH
-        if line is None or (fresh and not _spoken(line.connection)):
-            if line is not None:
-                line.connection.sock.settimeout(stall)
-            return line
-        line.connection.close()
-        return None
+        if line is None:
+            return None
+        if not fresh or _spoken(line.connection):
+            line.connection.close()
+            return None
+        line.connection.sock.settimeout(stall)
+        return line
 
     def _keep(self, line: _Line, *, whole: bool) -> None:
         """One that was answered before all had left is not used again."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mediaagent.errors import StateError
+from mediaagent.store.write_ahead import Loss, WriteAheadLog
 
 __all__ = ["VERSION", "Damaged", "Database"]
 
@@ -32,14 +33,16 @@ class Database:
     """
 
     def __init__(self, path: Path, *, readonly: bool = False, doubtful: bool = False) -> None:
-        """`doubtful`: the last owner was killed, so all of it is read once. Raises Damaged or StateError."""
+        """`doubtful`: the last owner may have been killed, so if it was all is read once. Raises Damaged or StateError."""
         self.path = path
         self.damaged = False  # found out while it was used
+        self.behind = False  # the commit made last is missing, if it was one
         self._lock = threading.RLock()
         self._flushed = True  # what `synchronous` is set to
+        left = _left_behind(path) if doubtful else None
         try:
             self._connection = self._open(path, readonly)
-            self._check(doubtful)
+            self._check(left)
             self._migrate(readonly)
         except sqlite3.DatabaseError as error:
             raise _translated(path, error) from error
@@ -56,9 +59,9 @@ class Database:
             connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
-    def _check(self, doubtful: bool) -> None:
+    def _check(self, left: WriteAheadLog | None) -> None:
         mark = _mark(self.path)
-        if not doubtful and not mark.exists():
+        if left is None and not mark.exists():
             return
         (found,) = self._connection.execute(
             f"PRAGMA {'integrity_check' if mark.exists() else 'quick_check'}(1)"
@@ -66,7 +69,18 @@ class Database:
         if found != "ok":
             self._connection.close()
             raise Damaged(f"{self.path}: {' '.join(found.split())}")
+        if left is not None:
+            self._compare(left)
         mark.unlink(missing_ok=True)
+
+    def _compare(self, left: WriteAheadLog) -> None:
+        """What SQLite could read of the log with what is in there."""
+        _, whole, _ = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        loss = left.loss(max(whole, 0))  # -1: there is no log any more
+        if loss is Loss.COMMITS:
+            self._connection.close()
+            raise Damaged(f"{self.path}-wal: something is wrong in the middle of it")
+        self.behind = loss is Loss.LAST_COMMIT
 
     def _migrate(self, readonly: bool) -> None:
         (found,) = self._connection.execute("PRAGMA user_version").fetchone()
@@ -152,6 +166,13 @@ class Database:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+
+def _left_behind(path: Path) -> WriteAheadLog | None:
+    """The log of an owner that was killed; who ends well leaves none."""
+    with suppress(FileNotFoundError):
+        return WriteAheadLog(path.with_name(f"{path.name}-wal"))
+    return None
 
 
 def _mark(path: Path) -> Path:

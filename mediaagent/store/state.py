@@ -72,8 +72,7 @@ class StateFolder:
         kept = any((self.folder / "spool" / "parts").glob("*"))
         self.lost = "" if path.exists() or (fresh and not kept) else f"{path} was gone"
         try:
-            # Whoever ends well leaves no write-ahead log behind.
-            self.database = Database(path, doubtful=path.with_name("outbox.db-wal").exists())
+            self.database = Database(path, doubtful=True)
         except Damaged as damaged:
             self.lost = f"{_set_aside(path)} was damaged ({damaged})"
             self.database = Database(path)
@@ -89,7 +88,7 @@ class StateFolder:
             self.database.set_meta("rebuilt_at", str(epoch(self._now())))
             rebuild(self.database, self.spool, self.ledger)
         self.database.set_meta("complete", "yes")
-        self.deliveries.recover()
+        self.deliveries.recover(behind=self.database.behind)
 
     def _identify(self) -> tuple[_AgentNote, bool]:
         """Who we are; a copied state folder on another machine becomes somebody else."""

@@ -111,8 +111,8 @@ class Looking:
             waiting.lacks = str(error)
             return self.room.give_up(waiting, waiting.lacks)
         except Gone as gone:
-            if waiting.claim.companions and self.lookout.look(waiting.file.path):
-                raise Changed(str(gone)) from gone  # only a companion is, for now
+            if self.lookout.look(waiting.file.path):
+                raise Changed(str(gone)) from gone  # only a companion is, or it was away for a moment
             return note_of(waiting, "gone", "it was gone before it was finished")
         except Refused as refusal:
             return note_of(waiting, "refused", str(refusal))

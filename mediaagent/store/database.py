@@ -33,7 +33,7 @@ class Database:
     """
 
     def __init__(self, path: Path, *, readonly: bool = False, doubtful: bool = False) -> None:
-        """`doubtful`: the last owner may have been killed, so if it was all is read once. Raises Damaged or StateError."""
+        """`doubtful`: where the last owner was killed, all of it is read once. Raises Damaged or StateError."""
         self.path = path
         self.damaged = False  # found out while it was used
         self.behind = False  # the commit made last is missing, if it was one

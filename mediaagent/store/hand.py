@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mediaagent.errors import Changed, Gone, Incomplete, Refused, Renumbered, Unsecured
 from mediaagent.model import Claim, SeenFile, printable
-from mediaagent.store.safely import open_below, open_folder_below, open_in, same_file
+from mediaagent.store.safely import open_below, open_folder_below, open_in
 
 __all__ = ["Hand", "Held", "hold"]
 
@@ -58,10 +58,7 @@ def hold(root: Path, file: SeenFile, claim: Claim) -> Iterator[Hand]:
 
 def _by_name(root: Path, file: SeenFile, claim: Claim, stack: contextlib.ExitStack) -> Hand:
     """Names that still stand for what was opened when all is open belong together."""
-    main = Held(stack.enter_context(open_below(root, file.path)), file.path)
-    if not same_file(main.status, file):
-        raise Changed(f"{printable(file.path)} has changed")
-    hand = {claim.role: main}
+    hand = {claim.role: Held(stack.enter_context(open_below(root, file.path, file)), file.path)}
     for role, paths in claim.hand.items():
         hand[role] = _first(root, paths, stack)
     for held in hand.values():
@@ -134,12 +131,7 @@ class _Series:
         raise why
 
     def _try(self, name: str, names: Mapping[str, int], stack: contextlib.ExitStack, *, last: bool) -> Hand | None:
-        hand = {self._claim.role: self._open(name, stack)}
-        main = hand[self._claim.role].status
-        if not same_file(main, self._file):
-            if main.st_ino == names[name] != self._file.inode:
-                raise Changed(f"{printable(self._file.path)} is another file now")
-            raise _Moved
+        hand = {self._claim.role: self._main(name, names, stack)}
         stem = name.removesuffix(self._suffix)
         endings = self._chosen(stem, names)
         if not self._in_order(names, endings) or not (last or self._best(names, endings)):
@@ -165,10 +157,24 @@ class _Series:
     def _mains(self, names: Iterable[str]) -> Iterator[str]:
         return (name for name in names if name.endswith(self._suffix) and self._pattern.fullmatch(name))
 
-    def _open(self, name: str, stack: contextlib.ExitStack) -> Held:
+    def _main(self, name: str, names: Mapping[str, int], stack: contextlib.ExitStack) -> Held:
+        try:
+            return self._open(name, stack, self._file)
+        except Changed:
+            if self._inode(name) == names[name] != self._file.inode:
+                raise
+            raise _Moved from None
+
+    def _inode(self, name: str) -> int:
+        try:
+            return os.stat(name, dir_fd=self._folder, follow_symlinks=False).st_ino
+        except FileNotFoundError:
+            return 0
+
+    def _open(self, name: str, stack: contextlib.ExitStack, seen: SeenFile | None = None) -> Held:
         path = self._file.path.with_name(name)
         try:
-            return Held(stack.enter_context(open_in(self._folder, path)), path)
+            return Held(stack.enter_context(open_in(self._folder, path, seen)), path)
         except Gone:
             raise _Moved from None
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mediaagent.errors import Changed
-from mediaagent.model import SeenFile, Verdict, printable
+from mediaagent.model import SeenFile, Verdict
 from mediaagent.rules.completeness import examine
-from mediaagent.store.safely import open_below, same_file, translated
+from mediaagent.store.safely import open_below, translated
 
 __all__ = ["prove", "prove_open"]
 
 
 def prove(root: Path, file: SeenFile) -> Verdict:
     """Opened safely below `root`; raises Unsecured, Changed among them when it is not (any more) what was seen."""
-    with open_below(root, file.path) as descriptor:
-        if not same_file(os.fstat(descriptor), file):
-            raise Changed(f"{printable(file.path)} has changed")
+    with open_below(root, file.path, file) as descriptor:
         return prove_open(descriptor, file.path)
 
 

@@ -30,12 +30,12 @@ _CHUNK = 1 << 20
 
 
 @contextlib.contextmanager
-def open_below(root: Path, path: Path) -> Iterator[int]:
+def open_below(root: Path, path: Path, seen: SeenFile | None = None) -> Iterator[int]:
     """A descriptor of a regular file below `root`, each folder opened by descriptor and no link followed.
 
-    Raises Gone, Refused or Unreadable.
+    Raises what `open_in` raises.
     """
-    with open_folder_below(root, path.parent) as folder, open_in(folder, path) as descriptor:
+    with open_folder_below(root, path.parent) as folder, open_in(folder, path, seen) as descriptor:
         yield descriptor
 
 
@@ -59,14 +59,21 @@ def open_folder_below(root: Path, path: Path) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def open_in(folder: int, path: Path) -> Iterator[int]:
-    """A descriptor of the regular file that has this name in an open folder. Raises Gone, Refused or Unreadable."""
+def open_in(folder: int, path: Path, seen: SeenFile | None = None) -> Iterator[int]:
+    """A descriptor of the regular file that has this name in an open folder.
+
+    Raises Gone, Refused or Unreadable; and Changed where it is not the file that was `seen` there, be it a link now:
+    what has taken its place for a moment says nothing about the file.
+    """
     try:
         descriptor = os.open(path.name, _FILE, dir_fd=folder)
     except OSError as error:
-        raise translated(path, error) from error
+        reason = translated(path, error)
+        raise _changed(path) if seen and isinstance(reason, Refused) else reason from error
     try:
         found = os.fstat(descriptor)
+        if seen and not same_file(found, seen):
+            raise _changed(path)
         if not stat.S_ISREG(found.st_mode):
             raise Refused(f"{printable(path)} is no regular file")
         if found.st_nlink > 1 and not _may_be_linked(found.st_uid, os.fstat(folder).st_uid):
@@ -74,6 +81,10 @@ def open_in(folder: int, path: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _changed(path: Path) -> Changed:
+    return Changed(f"{printable(path)} is another file now")
 
 
 def _may_be_linked(owner: int, owner_of_folder: int) -> bool:

@@ -308,3 +308,34 @@ def test_the_very_same_file_is_no_copy_of_itself_whatever_names_it_seems_to_have
     assert house.securing._keeping._is_rename(twin, again)
     assert not house.securing._keeping._is_rename(twin, copied)
     house.close()
+
+
+@pytest.mark.parametrize("odd", ["link", "pipe", "another file"])
+@pytest.mark.parametrize("place", ["file", "folder"])
+def test_what_has_a_files_place_for_a_moment_is_not_held_against_the_file(house: House, place: str, odd: str) -> None:
+    """It was refused as a link for ever, though it had been a file when it was seen, and was one again at once."""
+    (house.root / "below").mkdir()
+    frame(house, "below/v1-1.txt", "one")
+    swapped = house.root / "below" if place == "folder" else house.root / "below" / "v1-1.txt"
+    aside = house.folder / "aside"
+    secure, calls = house.state.spool.secure, iter(range(100))
+
+    def swapping(*arguments: Any, **options: Any) -> Any:
+        if next(calls):
+            return secure(*arguments, **options)
+        swapped.rename(aside)
+        if odd == "link":
+            swapped.symlink_to("/etc")
+        elif odd == "pipe":
+            os.mkfifo(swapped)
+        else:
+            swapped.write_text("another")
+        try:
+            return secure(*arguments, **options)
+        finally:
+            swapped.unlink()
+            aside.rename(swapped)
+
+    house.state.spool.secure = swapping  # type: ignore[method-assign]
+    go(house, 2, 3, 20, 20, 20)
+    assert [media for _, media in house.site.posts] == [{"v1-1.txt": "one"}]

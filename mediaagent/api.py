@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from mediaagent.errors import Deferred, Discarded, Incomplete, Rejected, TooLarge
 from mediaagent.model import (
     Absent,
@@ -91,6 +93,7 @@ __all__ = [
     "plugin",
     "printable",
     "readable_size",
+    "replace",
     "side_by_side",
     "tell_sent",
 ]

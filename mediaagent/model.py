@@ -7,12 +7,11 @@ is not UTF-8 carries surrogates, see PEP 383); `printable` makes one fit for peo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import msgspec
+from msgspec import Struct, field
 
 __all__ = [
     "Absent",
@@ -73,8 +72,7 @@ class Fingerprint(NamedTuple):
     mtime_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenFile:
+class SeenFile(Struct, frozen=True, kw_only=True):
     """One regular file as lstat showed it; nothing was opened."""
 
     path: Path
@@ -92,8 +90,7 @@ class SeenFile:
         return Fingerprint(self.device, self.inode, self.size, self.mtime_ns)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hint:
+class Hint(Struct, frozen=True, kw_only=True):
     """Something may have changed. Hints are never the truth; a walk is."""
 
     kind: Literal["changed", "folder", "overflow", "root", "trouble"]
@@ -103,8 +100,7 @@ class Hint:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Struct, frozen=True, kw_only=True):
     """What a watcher wants of a seen file."""
 
     role: str  # of this file in the event: "picture", "movie", "audio", …
@@ -131,16 +127,14 @@ class Claim:
         return {role: path if isinstance(path, tuple) else (path,) for role, path in self.companions.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(Struct, frozen=True):
     """Why a watcher wants nothing of a seen file."""
 
     reason: str
     about: Path | None = None  # this file says something of another one (a `.done` marker): look at that again
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileNote:
+class FileNote(Struct, frozen=True, kw_only=True):
     """Why a seen file is not taken."""
 
     file: SeenFile
@@ -149,8 +143,7 @@ class FileNote:
     part: str = ""  # renamed: the part that has this name now
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """Whether a file's content proves that it is whole."""
 
     whole: bool
@@ -158,8 +151,7 @@ class Verdict:
     reason: str = ""  # when not whole: what is missing, in words
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Struct, frozen=True, kw_only=True):
     """One claimed file (and its companions) that we have secured."""
 
     id: str  # 26 characters, sortable by time
@@ -186,8 +178,7 @@ class Part:
         return self.files[self.role]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(Struct, frozen=True, kw_only=True):
     """Where one event goes, and as what, where that differs from its source's; None: as the source says."""
 
     to: tuple[str, ...] | None = None  # names of targets
@@ -201,8 +192,7 @@ class Route:
     reply_to: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class Sighting(Struct, frozen=True, kw_only=True):
     """Parts that belong together."""
 
     key: str  # stable identity found in the producer's data; never a path or an inode alone
@@ -225,8 +215,7 @@ class Sighting:
     route: Route = Route()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """A sighting that is to be posted; `(source, key)` is unique for ever."""
 
     id: int
@@ -240,28 +229,27 @@ class Event:
     route: Route = Route()
 
 
-# The blocks of a post's body are tagged, so that JSON tells them apart (dataclasses can't be).
-class Text(msgspec.Struct, frozen=True, tag="text"):
+# The blocks of a post's body are tagged, so that JSON tells them apart.
+class Text(Struct, frozen=True, tag="text"):
     """A run of plain text; a blank line parts paragraphs."""
 
     text: str
 
 
-class Pre(msgspec.Struct, frozen=True, tag="pre"):
+class Pre(Struct, frozen=True, tag="pre"):
     """Text whose line breaks and spaces count."""
 
     text: str
 
 
-class Link(msgspec.Struct, frozen=True, tag="link"):
+class Link(Struct, frozen=True, tag="link"):
     """A link with its text."""
 
     text: str
     url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostPart:
+class PostPart(Struct, frozen=True, kw_only=True):
     """One file of a post."""
 
     file: Path
@@ -273,8 +261,7 @@ class PostPart:
     facts: Facts = field(default_factory=dict)  # of the part it came from; uploaders don't send these
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
+class Bucket(Struct, frozen=True, kw_only=True):
     """What makes a post the same again as an earlier one of its source, which then counts it instead."""
 
     key: str  # 8 to 64 of [0-9a-f]
@@ -282,8 +269,7 @@ class Bucket:
     link: str = ""  # where to read more of this time: the newest one is shown; http or https
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(Struct, frozen=True, kw_only=True):
     """How often the same came again, in absolute values."""
 
     times: int  # with the first
@@ -292,8 +278,7 @@ class Seen:
     link: str = ""  # of the last time
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
+class Post(Struct, frozen=True, kw_only=True):
     """What people will see. Escaping for where it goes is the uploader's."""
 
     kind: Literal["photo", "audio", "video", "status", "entry"]
@@ -319,8 +304,7 @@ class Post:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(Struct, frozen=True, kw_only=True):
     """The far side's word."""
 
     url: str
@@ -328,13 +312,11 @@ class Receipt:
     parts: tuple[str, ...] = ()  # names of the parts it holds; may be some of them
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(Struct, frozen=True):
     """The far side was asked by somebody it knows, and has no such post."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """The far side could not be asked for sure; `reason` says why."""
 
     reason: str
@@ -345,8 +327,7 @@ Found = Receipt | Absent | Unknown
 DeliveryState = Literal["waiting", "sending", "delivered", "rejected", "held", "dropped"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(Struct, frozen=True, kw_only=True):
     """One event's way to one target."""
 
     id: int
@@ -364,8 +345,7 @@ class Delivery:
     revision_delivered: int  # 0: none yet
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
+class Defaults(Struct, frozen=True, kw_only=True):
     """What a watcher's sources do when the settings don't say otherwise."""
 
     title: str  # Jinja2
@@ -379,8 +359,7 @@ class Defaults:
     sends: tuple[str, ...] = ("photo", "audio", "video", "status", "entry")  # kinds of posts that its events become
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """Something an owner should know: where, what was found, what to do."""
 
     where: str

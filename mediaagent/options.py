@@ -1,6 +1,6 @@
 """Options are a plug-in's fields: declared once, read from TOML with every problem told, shown in every table.
 
-A plug-in is a frozen dataclass made by `@plugin`; its docstring is its manual::
+A plug-in is a frozen class made by `@plugin`; its docstring is its manual::
 
     @plugin
     class Doorbell:
@@ -15,7 +15,6 @@ settings file), ZoneInfo ("Europe/Vienna"), Secret, Literal, lists and dicts of 
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
 import re
@@ -26,6 +25,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
+
+import msgspec
 
 from mediaagent import keyrings
 from mediaagent.model import Problem
@@ -48,8 +49,7 @@ __all__ = [
     "without_dots",
 ]
 
-MISSING: Any = dataclasses.MISSING
-_META = "mediaagent.option"
+MISSING: Any = msgspec.NODEFAULT
 T = TypeVar("T")
 
 
@@ -57,15 +57,14 @@ class ByteSize(int):
     """A number of bytes, written "2 GB" (powers of ten) or "2 GiB" (of two) in settings."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(msgspec.Struct, frozen=True, eq=False):
     """A reference to a secret: `file:PATH`, `env:NAME`, `credential:NAME` (systemd), `keyring:NAME`, or itself.
 
     It prints masked; `reveal` reads it anew each time, so a renewed key file is honoured without a restart.
     """
 
     reference: str
-    base: Path = dataclasses.field(default=Path(), compare=False)
+    base: Path = Path()
 
     def reveal(self) -> str:
         """The secret, without white space around it. Raises OSError or KeyError when it is not there."""
@@ -90,6 +89,12 @@ class Secret:
     def literal(self) -> bool:
         """The secret itself stands in the settings."""
         return self.reference.partition(":")[0] not in _REFERENCES
+
+    def __eq__(self, other: object) -> bool:
+        return self.reference == other.reference if isinstance(other, Secret) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.reference)
 
     def __str__(self) -> str:
         return "********" if self.literal else self.reference
@@ -118,32 +123,52 @@ def option(
     check: Callable[[Any], str | None] | None = None,
 ) -> Any:
     """Declares a field of a plug-in. `check` gets the value and returns what is wrong with it, or None."""
-    metadata = {_META: {"help": help, "check": check}}
-    if default_factory is not None:
-        return dataclasses.field(default_factory=default_factory, metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+    return _Declared(help, check, default, default_factory)
+
+
+class _Declared(typing.NamedTuple):
+    """What `option` says of a field, until `plugin` makes a class with it."""
+
+    help: str
+    check: Callable[[Any], str | None] | None
+    default: Any
+    factory: Callable[[], Any] | None
+
+    @property
+    def value(self) -> Any:
+        """The default itself."""
+        return self.factory() if self.factory else self.default
+
+    @property
+    def field(self) -> Any:
+        """As a structure has it."""
+        return msgspec.field(default_factory=self.factory) if self.factory else msgspec.field(default=self.default)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option,))
 def plugin(cls: type[T]) -> type[T]:
-    """Makes a plug-in of a class: a frozen, keyword-only dataclass."""
+    """Makes a plug-in of a class: frozen, made by keywords, with `__post_init__` and room for cached properties.
+
+    It is another class of the same name, so in its methods `super` needs its arguments."""
     if not cls.__doc__:
         raise TypeError(f"{cls.__name__} needs a docstring: it is the plug-in's manual")
-    return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+    own = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
+    declared = {name: value for name, value in own.items() if isinstance(value, _Declared)}
+    namespace = {**own, **{name: each.field for name, each in declared.items()}}
+    namespace["__options__"] = {**getattr(cls, "__options__", {}), **declared}
+    bases = tuple(base for base in cls.__bases__ if base is not object) or (msgspec.Struct,)
+    keywords = {"frozen": True, "kw_only": True, "dict": True}
+    return types.new_class(cls.__name__, bases, keywords, lambda body: body.update(namespace))
+
+
+def _declared(cls: Any) -> Mapping[str, _Declared]:
+    return cls.__options__  # type: ignore[no-any-return]
 
 
 def options_of(cls: type[Any]) -> list[Option]:
     """The options of a plug-in, in order of declaration."""
     hints = _hints(typing.cast(Any, cls))
-    found = []
-    for field in dataclasses.fields(cls):
-        if _META not in field.metadata:
-            continue
-        default = field.default
-        if callable(field.default_factory):
-            default = field.default_factory()
-        found.append(Option(field.name, field.metadata[_META]["help"], hints[field.name], default))
-    return found
+    return [Option(name, each.help, hints[name], each.value) for name, each in _declared(cls).items()]
 
 
 @functools.cache
@@ -161,9 +186,7 @@ def build(
     problems: list[Problem] = []
     values: dict[str, Any] = {}
     known = {declared.name: declared for declared in options_of(cls)}
-    checks = {
-        field.name: field.metadata[_META]["check"] for field in dataclasses.fields(cls) if _META in field.metadata
-    }
+    checks = {name: each.check for name, each in _declared(cls).items()}
     meant = set()  # what is there under a mistyped name is not missing as well
     for name in table:
         if name not in known:
@@ -177,7 +200,8 @@ def build(
             continue
         try:
             values[name] = convert(table[name], declared.kind, base)
-            complaint = checks[name](values[name]) if checks[name] else None
+            check = checks[name]
+            complaint = check(values[name]) if check else None
         except ValueError as error:
             complaint = str(error)
         if complaint:

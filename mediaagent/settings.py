@@ -9,7 +9,6 @@ import ipaddress
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +19,7 @@ import msgspec
 
 from mediaagent.errors import ConfigError
 from mediaagent.model import Problem
-from mediaagent.options import ByteSize, build, did_you_mean, option, plugin, show_value, without_dots
+from mediaagent.options import ByteSize, build, did_you_mean, option, options_of, plugin, show_value, without_dots
 from mediaagent.places import state_folder
 
 __all__ = [
@@ -332,7 +331,7 @@ def _table(document: Mapping[str, Any], name: str, problems: list[Problem]) -> M
 
 def _tables(document: Mapping[str, Any], kind: str, base: Path, problems: list[Problem]) -> dict[str, Table]:
     common = _TABLES[kind]
-    shared = {field_.name for field_ in fields(common)}
+    shared = {declared.name for declared in options_of(common)}
     found = {}
     for name, table in _table(document, kind, problems).items():
         where = f"{kind}.{name}"

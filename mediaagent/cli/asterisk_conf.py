@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mediaagent.model import printable
 
@@ -34,8 +35,7 @@ _DEEPEST = 5  # files that include files
 Sections = dict[str, list[tuple[str, str]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mailbox:
+class Mailbox(Struct, frozen=True, kw_only=True):
     """One mailbox, without its secrets."""
 
     number: str
@@ -44,8 +44,7 @@ class Mailbox:
     deletes: bool  # a message is removed as soon as it was sent by e-mail
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phone:
+class Phone(Struct, frozen=True, kw_only=True):
     """An Asterisk's voicemail, as far as it matters to the watcher `voicemail`."""
 
     file: Path | None  # asterisk.conf; None: there is only a spool in its usual place

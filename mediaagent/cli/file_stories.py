@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from mediaagent.cli import output, stories
 from mediaagent.cli.hand import Hands
@@ -53,8 +54,7 @@ def of_file(made: Plan, queue: Queue, path: Path) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(Struct, frozen=True):
     """What one source says of one file."""
 
     record: dict[str, Any]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from mediaagent.errors import Incomplete
 from mediaagent.model import Claim, Facts, SeenFile, Verdict, printable
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Hand", "Hands"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hand:
+class Hand(Struct, frozen=True, kw_only=True):
     """What one claim would take."""
 
     files: Mapping[str, Path]  # role -> where it lies

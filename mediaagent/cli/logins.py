@@ -11,10 +11,11 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from mediaagent import keyrings
 from mediaagent.errors import ConfigError
@@ -46,8 +47,7 @@ _HEAD = """\
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(Struct, frozen=True):
     """One `[upload.NAME]` of logins.toml."""
 
     name: str

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from mediaagent.cli.hand import Hand, Hands
 from mediaagent.errors import Deferred, Incomplete, Unsecured
@@ -26,8 +27,7 @@ __all__ = ["Look", "Looking", "made_up", "no_file"]
 _SETTLED = timedelta(seconds=60)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(Struct, frozen=True, kw_only=True):
     """One file, and what would become of it."""
 
     file: SeenFile

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mediaagent.model import printable
 
@@ -26,8 +27,7 @@ _EYE = "/etc/motioneye"
 _LINE = re.compile(r"^([A-Za-z_]\w*)(?:\s*=\s*|\s+)(.*)$")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Camera:
+class Camera(Struct, frozen=True, kw_only=True):
     """One camera, as far as it matters to the watcher `motion`."""
 
     name: str

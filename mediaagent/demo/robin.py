@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .paint import Layer, Points, curve, lay, stroke
 
@@ -20,8 +21,7 @@ _OUTLINE = curve(
 Place = Callable[[Points], list[tuple[float, float]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pose:
+class Pose(Struct, frozen=True, kw_only=True):
     """Where the robin is and what it does; lengths in pixels, angles in degrees (positive: nose down)."""
 
     x: float

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import cache
 
 import cv2
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from . import robin
@@ -24,8 +25,7 @@ _HOOK = (820.0, -60.0)  # where the feeder's cord hangs from
 _PERCH = (566.0, 712.0)  # where the robin stands
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """One picture, and where in it something moved: x, y of the middle, width, height."""
 
     picture: NDArray[np.uint8]  # blue, green, red, as OpenCV has it

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Literal
+
+from msgspec import Struct
 
 from mediaagent.errors import Gone, Refused, Unsecured
 from mediaagent.handover import SOURCE, goes_on
@@ -30,8 +31,7 @@ _FORMS: Mapping[str, Literal["status", "entry", "photo", "audio", "video"]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Handed:
+class Handed(Struct, frozen=True):
     """Groups what was handed over: each bundle is a sighting, whole at once. It watches nothing itself."""
 
     drop: Path
@@ -114,8 +114,7 @@ def source_of(drop: Path, targets: tuple[str, ...]) -> Source:
     )
 
 
-@dataclass(slots=True)
-class Intake:
+class Intake(Struct):
     """Takes charge of bundles, one after the other."""
 
     source: Source

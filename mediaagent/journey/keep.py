@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from mediaagent.errors import Deferred, Incomplete, Unsecured
 from mediaagent.journey.plan import Log, Source
@@ -18,8 +20,7 @@ __all__ = ["Keeping"]
 Kept = list[tuple[WaitingFile, Part | FileNote]]
 
 
-@dataclass(slots=True)
-class Keeping:
+class Keeping(Struct):
     """One source's memory of what became of its files."""
 
     source: Source

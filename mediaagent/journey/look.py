@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mediaagent.errors import Changed, Gone, Incomplete, Refused, Renumbered, SpoolFull, Unreadable, Unwanted
 from mediaagent.journey.plan import Log, Source
@@ -19,8 +21,7 @@ _TRIES = 5
 _RENUMBERED = 2.0
 
 
-@dataclass(slots=True)
-class Looking:
+class Looking(Struct):
     """One source's eyes."""
 
     source: Source

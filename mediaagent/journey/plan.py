@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
 from typing import Any, Literal, Protocol
+
+from msgspec import Struct, field
 
 from mediaagent.ports import Uploader, Watcher
 
@@ -20,8 +21,7 @@ class Log(Protocol):
     def exception(self, event: str, **fields: Any) -> Any: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """`[watch.NAME]`."""
 
     name: str
@@ -41,8 +41,7 @@ class Source:
     reader: tuple[str, Mapping[str, Any]] | None = None  # the watcher's type and options, when it ReadsContent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """`[upload.NAME]`. The uploader is made when it is needed first: it may import much."""
 
     name: str

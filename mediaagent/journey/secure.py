@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,31 +21,35 @@ _BATCH = 64
 _SETTLED = timedelta(seconds=60)
 
 
-@dataclass(slots=True)
 class Securing:
     """One source's files on their way to parts."""
 
-    source: Source
-    lookout: Lookout
-    ledger: Ledger
-    spool: Spool
-    workbench: Workbench
-    clock: Clock
-    log: Log
-    known: Marks
-    private: Callable[[Path], bool] = lambda path: False  # the agent's own settings and keys
-    renumbered: set[Path] = field(default_factory=set)  # folders in which names changed hands: walk them
-    _room: WaitingRoom = field(init=False)
-    _looking: Looking = field(init=False)
-    _keeping: Keeping = field(init=False)
-    _harvest: Harvest = field(default_factory=Harvest)
-    _taken: int = 0  # parts that were made before `take` was called
-
-    def __post_init__(self) -> None:
-        source, lookout, ledger, spool, log = self.source, self.lookout, self.ledger, self.spool, self.log
-        room = self._room = WaitingRoom(self.clock, source.give_up)
-        self._looking = Looking(source, lookout, ledger, spool, self.clock, log, self.known, room, self._harvest)
-        self._keeping = Keeping(source, lookout, ledger, spool, self.workbench, log, room)
+    def __init__(
+        self,
+        source: Source,
+        lookout: Lookout,
+        ledger: Ledger,
+        spool: Spool,
+        workbench: Workbench,
+        clock: Clock,
+        log: Log,
+        known: Marks,
+        private: Callable[[Path], bool] = lambda path: False,
+    ) -> None:
+        """`private`: whether a file is one of the agent's own settings and keys."""
+        self.source = source
+        self.known = known
+        self.renumbered: set[Path] = set()  # folders in which names changed hands: walk them
+        self._lookout = lookout
+        self._ledger = ledger
+        self._clock = clock
+        self._log = log
+        self._private = private
+        self._harvest = Harvest()
+        self._taken = 0  # parts that were made before `take` was called
+        room = self._room = WaitingRoom(clock, source.give_up)
+        self._looking = Looking(source, lookout, ledger, spool, clock, log, known, room, self._harvest)
+        self._keeping = Keeping(source, lookout, ledger, spool, workbench, log, room)
 
     # --- seeing -------------------------------------------------------------------------------------------------------
 
@@ -58,20 +61,20 @@ class Securing:
         """
         claim = self._claim(file)
         if isinstance(claim, Ignored):
-            self.known.add(self.lookout.mark(file))
+            self.known.add(self._lookout.mark(file))
             if claim.about:
                 self._room.wake(claim.about)
             return None
         before = self.waiting.get(file.path)
         if before and before.file.fingerprint == file.fingerprint:
             return None
-        if known := self.ledger.recall(self.source.name, file):
-            self.known.add(self.lookout.mark(file))
+        if known := self._ledger.recall(self.source.name, file):
+            self.known.add(self._lookout.mark(file))
             if claim.series and known == "renamed":
                 self.renumbered.add(file.path.parent)
             return None
         if baseline and file.ctime_ns / 1e9 < (baseline - _SETTLED).timestamp():
-            self.known.add(self.lookout.mark(file))
+            self.known.add(self._lookout.mark(file))
             return FileNote(file=file, state="baseline", reason="lay there before the source was first started")
         waiting = self._room.enter(file, claim, self._age(file) if trust_ctime else timedelta(0))
         if not claim.quiet and not self.full:
@@ -79,17 +82,17 @@ class Securing:
         return None
 
     def _claim(self, file: SeenFile) -> Claim | Ignored:
-        if self.private(file.path):
+        if self._private(file.path):
             return Ignored("the agent's own settings or key")
         try:
             return self.source.watcher.claim(file)
         except Exception:  # a plug-in's turn
-            self.log.exception("watcher failed", source=self.source.name, path=printable(file.path))
+            self._log.exception("watcher failed", source=self.source.name, path=printable(file.path))
             return Ignored("the watcher failed on it; see the log")
 
     def _age(self, file: SeenFile) -> timedelta:
         """How long ago the file changed, by its ctime; nothing for a ctime that lies in the future."""
-        seconds = self.clock.now().timestamp() - file.ctime_ns / 1e9
+        seconds = self._clock.now().timestamp() - file.ctime_ns / 1e9
         return timedelta(seconds=min(max(seconds, 0.0), 1e9))
 
     def _copy_now(self, waiting: WaitingFile) -> None:
@@ -130,7 +133,7 @@ class Securing:
 
     def next_look(self) -> float | None:
         """Steady time at which `take` will have something to do."""
-        return self.clock.steady() if self._harvest else self._room.next_look
+        return self._clock.steady() if self._harvest else self._room.next_look
 
     def take(self, turning: Callable[[], bool] = lambda: True) -> int:
         """Secures what is finished. Returns how many parts were made; call again while it returns any.

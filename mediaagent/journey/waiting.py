@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct, field
 
 from mediaagent.model import Claim, FileNote, Fingerprint, Part, SeenFile
 from mediaagent.ports import Clock
@@ -22,8 +23,7 @@ _HOPE = 600.0
 _LOOKS = 512
 
 
-@dataclass(slots=True)
-class WaitingFile:
+class WaitingFile(Struct):
     """A claimed file that is not (proven to be) finished."""
 
     file: SeenFile
@@ -37,8 +37,7 @@ class WaitingFile:
     hoped_until: float = 0.0  # steady time until which there may well be room for it, though there was none
 
 
-@dataclass(slots=True)
-class WaitingRoom:
+class WaitingRoom(Struct):
     """One source's waiting files. Where the spool has no room, all of them pause."""
 
     clock: Clock
@@ -169,8 +168,7 @@ class WaitingRoom:
         return None
 
 
-@dataclass(slots=True)
-class Harvest:
+class Harvest(Struct):
     """What looks have led to, and nothing of it written down yet."""
 
     copied: list[tuple[WaitingFile, Part]] = field(default_factory=list)  # not yet safe on disk

@@ -5,10 +5,11 @@ from __future__ import annotations
 import queue
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from mediaagent.journey.gather import Unsecured, gather
 from mediaagent.journey.intake import Intake
@@ -42,8 +43,7 @@ class Baselines(Protocol):
     def complete(self, source: str, root: Path) -> None: ...
 
 
-@dataclass(slots=True)
-class Watching:
+class Watching(Struct):
     """All sources, watched by one thread."""
 
     chapters: Mapping[str, Securing]  # by source

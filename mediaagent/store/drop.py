@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from mediaagent.errors import Gone, Refused
 from mediaagent.handover import LONGEST, MAKING, REFUSED, WORDS, Handed, parse
@@ -105,6 +107,8 @@ class DropFolder:
             raise Refused(f"{printable(path)} is not there: this is no whole bundle") from None
         except OSError as error:
             raise Gone(f"{printable(path)}: {error.strerror}") from error
+        if not stat.S_ISREG(found.st_mode):
+            raise Refused(f"{printable(path)} is no regular file")
         return SeenFile(
             path=path,
             size=found.st_size,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from mediaagent.refusals import refused
 from mediaagent.store.codec import moment
@@ -19,8 +20,7 @@ __all__ = ["Figures", "SourceFigures", "TargetFigures", "read"]
 _MOST_REASONS = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFigures:
+class SourceFigures(Struct, frozen=True, kw_only=True):
     """One source."""
 
     files: int = 0  # that were secured or noted
@@ -30,8 +30,7 @@ class SourceFigures:
     last_posted: datetime | None = None  # by any target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetFigures:
+class TargetFigures(Struct, frozen=True, kw_only=True):
     """One target."""
 
     states: Counter[str]  # deliveries by state
@@ -42,8 +41,7 @@ class TargetFigures:
     deferred: Counter[str] | None = None  # by reason, in the last 90 days
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+class Figures(Struct, frozen=True, kw_only=True):
     """The whole outbox."""
 
     sources: dict[str, SourceFigures]

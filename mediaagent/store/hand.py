@@ -10,8 +10,9 @@ import os
 import re
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mediaagent.errors import Changed, Gone, Incomplete, Refused, Renumbered, Unsecured
 from mediaagent.model import Claim, SeenFile, printable
@@ -26,8 +27,7 @@ _TRIES, _LAST = 40, 3
 _HASTE, _MOMENT = 4, 0.001
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """An open file, and the name under which it was opened."""
 
     descriptor: int

@@ -7,9 +7,10 @@ import os
 import sqlite3
 from base64 import b32encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from mediaagent.model import Event, Part, Post, Route, Sighting
 from mediaagent.ports import Prepared

@@ -9,8 +9,9 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mediaagent.errors import StateError
 from mediaagent.refusals import refused
@@ -19,8 +20,7 @@ from mediaagent.store.database import Damaged, Database
 __all__ = ["Done", "Owner"]
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """What became of one delivery (target "" for the event as a whole)."""
 
     id: int

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from mediaagent.model import Part, Post
 from mediaagent.refusals import refused
@@ -23,8 +24,7 @@ STATES = ("rejected", "failed", "held", "sending", "waiting", "delivered", "drop
 _OVER = ("dropped", "dismissed")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryRow:
+class DeliveryRow(Struct, frozen=True, kw_only=True):
     """One line of the queue: one event's way to one target (target "" when it has none)."""
 
     id: int  # of the event: what logs and commands call it by
@@ -43,8 +43,7 @@ class DeliveryRow:
     prepared: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventRow:
+class EventRow(Struct, frozen=True, kw_only=True):
     """One event, as it is now."""
 
     id: int
@@ -60,8 +59,7 @@ class EventRow:
     due: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileRow:
+class FileRow(Struct, frozen=True, kw_only=True):
     """What became of one seen file."""
 
     source: str
@@ -75,8 +73,7 @@ class FileRow:
     inode: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """One decision of long or short ago."""
 
     at: datetime

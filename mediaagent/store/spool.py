@@ -19,12 +19,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from mediaagent.errors import Changed, Incomplete, SpoolFull, Unwanted
 from mediaagent.model import Claim, Event, Part, SeenFile, Verdict, printable

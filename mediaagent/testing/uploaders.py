@@ -19,10 +19,12 @@ import secrets
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mediaagent.api import (
     Absent,
@@ -49,8 +51,7 @@ class Notes(dict[str, str]):
         self[name] = value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FarPost:
+class FarPost(Struct, frozen=True, kw_only=True):
     """A post as a reader on the far side meets it."""
 
     title: str

@@ -15,10 +15,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
+
+from msgspec.structs import replace
 
 from mediaagent.api import Claim, Defaults, Ignored, Part, Sighting, Watcher
 from mediaagent.rules.caption import mistakes

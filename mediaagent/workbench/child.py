@@ -15,12 +15,12 @@ import socket
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
+from msgspec.structs import replace
 
 from mediaagent.errors import ConfigError, Discarded, Incomplete
 from mediaagent.workbench import exif, whole, wire

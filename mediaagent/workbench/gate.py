@@ -11,11 +11,11 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from mediaagent.errors import Deferred
 from mediaagent.model import Event, Link, Post, PostPart, Pre, Text

@@ -6,10 +6,11 @@ import os
 import re
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from mediaagent.errors import Deferred, Discarded
 from mediaagent.model import Bucket, Event, Post, PostPart, Text

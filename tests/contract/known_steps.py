@@ -7,9 +7,10 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from mediaagent.api import Absent, Deferred, Post, Receipt, Secret
 from mediaagent.builtin.uploaders.known import Known

@@ -11,13 +11,13 @@ import os
 import random
 import signal
 import zipfile
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
+from msgspec.structs import replace
 
 from mediaagent.model import Bucket, Link, PostPart, Pre, Text
 from mediaagent.workbench.bench import Limits, ProcessWorkbench

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from mediaagent.api import Absent, Deferred, Post, Rejected, Secret, Text, TooLarge, Unknown
 from mediaagent.builtin.uploaders.known import Known
@@ -98,7 +99,7 @@ def test_always_exactly_one_post_with_all_its_photos(
 ) -> None:
     others = StoredPost("image", double.pbx, "Garden, 08:14", "Not ours")
     double.site.add(others)
-    double.faults += [replace(fault) for fault in TRAPS[trap]]
+    double.faults += [copy(fault) for fault in TRAPS[trap]]
     slow_site = any(isinstance(fault, CommitLate) for fault in double.faults)
     key = new_key()
     receipt = deliver(hasty(known, slow_site), photo_post(tmp_path, *FIVE), key)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from copy import copy
 from pathlib import Path
 from urllib.parse import unquote
 
 import pyrage
 import pytest
 import requests
+from msgspec.structs import replace
 
 from mediaagent.api import Absent, Deferred, Link, Post, PostPart, Pre, Receipt, Rejected, Text, TooLarge, Unknown
 from mediaagent.builtin.uploaders.known import Known
@@ -202,7 +203,7 @@ def test_always_exactly_one_post_with_links_to_its_three_files(
     faults, again = TRAPS[trap]
     others = StoredPost("article", double.pbx, "Nightly: 2 of 90 failed", "Not ours")
     double.site.add(others)
-    double.faults += [replace(fault) for fault in faults]
+    double.faults += [copy(fault) for fault in faults]
     slow_site = any(isinstance(fault, CommitLate) for fault in double.faults)
     post, key = report(tmp_path, *THREE), new_key()
     receipt = deliver(hasty(known, slow_site), post, key)
@@ -368,7 +369,7 @@ def test_a_change_whose_answer_is_lost_may_be_repeated(
     receipt = known.upload(post, key, Notes())
     post.parts[0].file.unlink()
     counted = replace(post, body=(Text("Seen 3 times"),))
-    double.faults.append(replace(fault))
+    double.faults.append(copy(fault))
     with pytest.raises(Deferred) as lost:
         hasty(known, isinstance(fault, CommitLate)).revise(receipt, counted, key)
     assert lost.value.in_doubt
@@ -541,7 +542,7 @@ def test_an_encrypted_file_is_not_encrypted_and_sent_again(
     trap: str, double: KnownDouble, known: Known, tmp_path: Path
 ) -> None:
     faults, again = TRAPS[trap]
-    double.faults += [replace(fault) for fault in faults]
+    double.faults += [copy(fault) for fault in faults]
     deliver(replace(hasty(known, False), encrypt_to=RECIPIENT), report(tmp_path, *THREE), new_key())
     assert (len(double.posts), len(double.site.loose)) == (1, 3 + again)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from mediaagent.api import Absent, Deferred, Post, PostPart, Receipt, Rejected, Text, TooLarge
 from mediaagent.builtin.uploaders.known import Known
@@ -182,7 +183,7 @@ def test_always_exactly_one_post_with_its_recording(
 ) -> None:
     others = StoredPost("media", double.pbx, "Voicemail from Alice, 0:06", "Not ours")
     double.site.add(others)
-    double.faults += [replace(fault) for fault in TRAPS[trap]]
+    double.faults += [copy(fault) for fault in TRAPS[trap]]
     slow_site = any(isinstance(fault, CommitLate) for fault in double.faults)
     post, key = voicemail(tmp_path), new_key()
     receipt = deliver(hasty(known, slow_site), post, key)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from mediaagent.api import Absent, Receipt, Secret
 from mediaagent.builtin.uploaders.known import Known

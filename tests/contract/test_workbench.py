@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import cv2
 import numpy as np
 import psutil
 import pytest
+from msgspec.structs import replace
 
 from mediaagent.errors import Deferred, Discarded, Rejected
 from mediaagent.handover import SOURCE

@@ -8,8 +8,9 @@ __all__ = ["install"]
 
 _PLUGINS = '''
 import os, socket, subprocess, tempfile, threading, time
-from dataclasses import replace
 from pathlib import Path
+from msgspec.structs import replace
+
 from mediaagent.api import Deferred, Discarded, PostPart, option, plugin
 
 

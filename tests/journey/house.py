@@ -7,10 +7,12 @@ import contextlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
+
+from msgspec.structs import replace
 
 from mediaagent.errors import Deferred, Rejected
 from mediaagent.journey.deliver import Lane

@@ -7,12 +7,12 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from mediaagent.errors import Discarded, Rejected, SpoolFull
 from mediaagent.model import Event, Post, Unknown

@@ -81,7 +81,7 @@ def test_a_text_that_is_met_before_its_sound_is_copied_once(tmp_path: Path) -> N
     phone = Phone(tmp_path)
     phone.message(OLD, 1)
     for ending in ("txt", "wav"):  # the order of a walk, all before anything is written down
-        seen = phone.securing.lookout.look(phone.root / f"{OLD}.{ending}")
+        seen = phone.securing._lookout.look(phone.root / f"{OLD}.{ending}")
         assert seen is not None
         phone.securing.notice(seen)
     assert phone.securing.take() == 1

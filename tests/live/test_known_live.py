@@ -6,9 +6,9 @@ import html
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from mediaagent.api import PostPart, Receipt, Secret
 from mediaagent.builtin.uploaders.known import Known, finding

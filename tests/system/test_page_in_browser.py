@@ -14,13 +14,13 @@ import struct
 import subprocess
 import wave
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from mediaagent.builtin.uploaders.page import Page

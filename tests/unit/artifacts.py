@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from mediaagent.api import Part, Sighting
 from mediaagent.builtin.watchers.artifacts import Artifacts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import array_shapes, arrays
+from msgspec.structs import replace
 
 from mediaagent.builtin.enrichers.best_frame import BestFrame
 from mediaagent.builtin.enrichers.subjects import _median

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import traceback
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from mediaagent.api import Deferred, Secret
 from mediaagent.builtin.uploaders.known import Known

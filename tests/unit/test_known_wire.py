@@ -11,11 +11,11 @@ import textwrap
 import threading
 import time
 import tracemalloc
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from mediaagent.api import Deferred, Post, PostPart, Rejected, Secret
 from mediaagent.builtin.uploaders.known import Known, encryption, troubles

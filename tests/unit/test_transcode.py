@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import resource
 import struct
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from mediaagent.builtin.enrichers.sound import Sound
 from mediaagent.builtin.enrichers.transcode import Transcode

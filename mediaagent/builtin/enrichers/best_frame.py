@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mediaagent.api import Event, Post, PostPart, option, plugin, side_by_side
 from mediaagent.builtin.enrichers.subjects import Frame, Subject, light_of, load, near, sharpness_of, subjects
@@ -49,8 +51,7 @@ class BestFrame:
         return replace(post, parts=tuple(parts))
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
+class _Judged(Struct, frozen=True):
     """What counts, each from 0 (bad) to 1 but for sharpness, which has no upper end."""
 
     frame: Frame

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path, PurePath
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mediaagent.api import ByteSize, Event, Post, PostPart, Problem, Text, option, plugin, printable, readable_size
 from mediaagent.builtin.enrichers.compress_logs import cut
@@ -29,8 +31,7 @@ _MOST_LINES, _MOST_NAMES = 50, 5
 _WORTH = 0.9  # of its size, at the most; else a file goes as it is
 
 
-@dataclass(frozen=True, slots=True)
-class _Fate:
+class _Fate(Struct, frozen=True):
     """What becomes of one part."""
 
     whole: PostPart

@@ -14,8 +14,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mediaagent.builtin.enrichers.engines import EngineName, engine
 from mediaagent.builtin.enrichers.sound import Sound
@@ -27,8 +28,7 @@ _COMPLAINTS = 4096  # bytes of what a library prints: the last are kept
 _GAP = bytes(RATE * 2 * 3 // 10)  # 0.3 s of silence between stretches that are put together
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """What to listen to, and with what."""
 
     file: str
@@ -39,8 +39,7 @@ class Task:
     words: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """What came of it."""
 
     words: tuple[str, ...]  # one text for each stretch in which there were any
@@ -49,7 +48,7 @@ class Heard:
 
 def dictate(task: Task, seconds: float) -> Heard:
     """Lets an engine listen for so long at most. Never raises for what the engine does."""
-    values = {name: getattr(task, name) for name in Task.__slots__}
+    values = {name: getattr(task, name) for name in Task.__struct_fields__}
     command = [sys.executable, "-P", "-m", "mediaagent.builtin.enrichers.dictation", json.dumps(values)]
     with subprocess.Popen(  # noqa: S603  our own interpreter, our own module
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE

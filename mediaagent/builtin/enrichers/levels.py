@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediaagent.builtin.enrichers.sound import Sound
 
@@ -16,8 +17,7 @@ _UNDER_SPEECH = 20.0  # LU: nothing louder than so much below the whole is ever 
 _MARGIN = 0.3  # seconds that stay before and after
 
 
-@dataclass(frozen=True, slots=True)
-class Levels:
+class Levels(Struct, frozen=True):
     """What was measured."""
 
     loudness: float  # LUFS, integrated (EBU R 128)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
+
+from msgspec.structs import replace
 
 from mediaagent.api import Discarded, Event, Post, PostPart, Problem, option, plugin
 from mediaagent.builtin.enrichers.sound import Sound, Undecodable, is_sound

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mediaagent.api import PostPart, side_by_side
 
@@ -22,8 +24,7 @@ _DARK, _BRIGHT = 6, 249  # grey levels beyond which there is nothing to see
 _NEAR = 12  # grey levels: two pictures that differ by less in each field of a 32 x 24 raster are near duplicates
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """One picture, reduced and grey."""
 
     name: str
@@ -31,8 +32,7 @@ class Frame:
     box: tuple[float, float, float, float] | None  # where the camera saw something move: left, top, width, height
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """What isn't in the background: its rectangle, and in it the mask of what belongs to it."""
 
     left: int

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mediaagent.api import Discarded, Event, Post, PostPart, Problem, option, plugin
 from mediaagent.builtin.enrichers.levels import Levels, measure
@@ -19,8 +21,7 @@ _PEAK = 0.84  # -1.5 dBFS: lossy formats overshoot a little
 _ASTRAY = 0.2  # seconds by which what was written may differ from what was meant
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
+class _Form(Struct, frozen=True):
     media_type: str
     ending: str
     container: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from mediaagent.api import Event, Post, PostPart, Problem, Text, option, plugin
 from mediaagent.builtin.enrichers.dictation import Heard, Task, dictate

@@ -6,8 +6,9 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePath
+
+from msgspec import Struct
 
 from mediaagent.api import Part
 from mediaagent.builtin.enrichers.triage_debuggers import Debugger, Evidence, backtrace, installed, may_be_asked
@@ -22,8 +23,7 @@ _LARGEST_UNPACKED = 1 << 30  # bytes: what the workbench's child may write
 _AT_ONCE = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """What is known of one core dump."""
 
     part: Part

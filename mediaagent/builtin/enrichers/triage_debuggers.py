@@ -13,10 +13,12 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mediaagent.builtin.enrichers.triage_programs import Shelf
 from mediaagent.builtin.enrichers.triage_stack import Frame, readable
@@ -33,8 +35,7 @@ _MACHINES = {"x86_64": ("EM_X86_64", "EM_386"), "aarch64": ("EM_AARCH64", "EM_AR
 _MACHINES |= {"i686": ("EM_386",), "riscv64": ("EM_RISCV",), "ppc64le": ("EM_PPC64",), "s390x": ("EM_S390",)}
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(Struct, frozen=True, dict=True):
     """A core, and what belongs to it."""
 
     file: Path  # the dump, unpacked
@@ -86,8 +87,7 @@ _EU_FRAME = re.compile(r"#\d+ +0x([0-9a-f]+)(?: - 1)?(?: (.*))?")
 _EU_SOURCE = re.compile(r" {4}(\S.*?):(\d+)(?::\d+)?")
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     """A frame as eu-stack tells it."""
 
     pc: int

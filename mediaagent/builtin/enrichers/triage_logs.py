@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mediaagent.api import printable
 
@@ -33,8 +34,7 @@ _MARKED = re.compile(r"E {3,}")
 _PLACE = re.compile(r"\S+:\d+: \w[\w.]*$")
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """One failure that a log tells of."""
 
     exception: str  # its line: "ZeroDivisionError: division by zero"

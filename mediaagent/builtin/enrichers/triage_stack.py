@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
+
+from msgspec import Struct
 
 __all__ = ["SIGNAL_FRAME", "Frame", "Group", "canonical", "collapsed", "own_frames", "readable", "stack_hash"]
 
@@ -18,8 +19,7 @@ _COMPARED = 8  # names
 _LONGEST_CYCLE = 8  # functions that call each other in turn
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """One function that was running."""
 
     function: str  # "" when nobody knows
@@ -35,8 +35,7 @@ class Frame:
         return f"{self.module}+{self.offset:#x}"
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Frames that follow each other so many times."""
 
     frames: tuple[Frame, ...]

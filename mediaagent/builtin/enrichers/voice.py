@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import islice
+
+from msgspec import Struct, field
 
 from mediaagent.builtin.enrichers.sound import Sound
 
@@ -17,8 +18,7 @@ _PAUSE, _SHORTEST = 0.3, 0.25  # seconds: shorter pauses are within speech, shor
 _MARGIN = 0.2  # seconds kept around it: a beginning "s" is heard late
 
 
-@dataclass(slots=True)
-class Stretch:
+class Stretch(Struct):
     """Speech, with a little around it."""
 
     start: float  # seconds, of the speech itself

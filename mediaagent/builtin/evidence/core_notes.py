@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import islice
 from typing import Any, NamedTuple
 
 from elftools.common.exceptions import ELFError
 from elftools.common.utils import struct_parse
+from msgspec import Struct, field
 
 from mediaagent.builtin.evidence.core_file import DumpStream, NotReadable
 from mediaagent.builtin.evidence.module_map import Mapping
@@ -65,8 +65,7 @@ class Cause(NamedTuple):
     address: int  # means something for some signals only: `signals.tells_address`
 
 
-@dataclass(slots=True)
-class Notes:
+class Notes(Struct):
     """What they tell."""
 
     threads: list[Thread] = field(default_factory=list)  # the one that crashed comes first

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from elftools.elf.elffile import ELFFile
+from msgspec import Struct
 
 from mediaagent.api import printable
 from mediaagent.builtin.evidence import signals
@@ -41,8 +41,7 @@ class Refused(NotReadable):
     """A dump of a program that ran with foreign rights: it may hold what its user is not to see."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Core:
+class Core(Struct, frozen=True, kw_only=True):
     """A core dump, described."""
 
     program: str  # its path, printable; its name when the dump does not tell the path

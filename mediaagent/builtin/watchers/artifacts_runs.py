@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediaagent.api import Part
 
@@ -18,8 +19,7 @@ __all__ = ["Run", "runs_of"]
 _WRITTEN_ANEW = ("report", "log", "core")
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """Files of one run; those that count are in order of their names, then of time."""
 
     folder: str  # below the watched folder; "" where that itself is the run's

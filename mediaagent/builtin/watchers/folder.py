@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
+
+from msgspec.structs import replace
 
 from mediaagent.api import Claim, Defaults, Ignored, Part, SeenFile, Sighting, one_by_one, option, plugin
 from mediaagent.builtin.watchers.passing import passing

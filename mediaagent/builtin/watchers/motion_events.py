@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
 
 from mediaagent.api import Part
 
@@ -23,8 +24,7 @@ _LONGEST_MOVIE = timedelta(seconds=120)
 _LONGEST_EVENT = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """A part, and when it was."""
 
     part: Part
@@ -55,8 +55,7 @@ class Moment:
         return "/".join(filter(None, (self.camera, clock)))
 
 
-@dataclass(slots=True)
-class Visit:
+class Visit(Struct):
     """Files of one event, each list in order of time; never without any."""
 
     key: str  # while it is empty, the event is new and not yet named

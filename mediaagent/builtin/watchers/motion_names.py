@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from mediaagent.api import printable
 
@@ -67,8 +68,7 @@ class FileName(NamedTuple):
     suffix: str  # "m", "r" or ""
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """The names that some patterns can make, tried in turn."""
 
     expressions: tuple[re.Pattern[str], ...]

@@ -8,8 +8,9 @@ form: comments begin with `;!`, there are blanks around `=`, and a `;` in a valu
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 __all__ = ["LONGEST", "Caller", "Numbers", "caller_of", "cleaned", "fields_of", "shown"]
 
@@ -62,8 +63,7 @@ def _decoded(line: bytes) -> str:
     return line.decode("latin-1")
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Who called, as far as the network told."""
 
     name: str = ""

@@ -10,7 +10,6 @@ import mimetypes
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from email import errors, message_from_bytes
 from email.header import Header, decode_header
@@ -19,6 +18,8 @@ from email.utils import parsedate_to_datetime
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from msgspec import Struct
 
 from mediaagent.cli.home import Home
 from mediaagent.cli.post.words import Mistaken
@@ -38,15 +39,13 @@ _HIDDEN = ("script", "style", "title")
 _BLOCKS = ("br", "div", "h1", "h2", "h3", "li", "p", "tr")
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Struct, frozen=True):
     name: str  # without folders
     kind: str  # "audio/x-wav"
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
+class Mail(Struct, frozen=True):
     """What a mail says."""
 
     subject: str

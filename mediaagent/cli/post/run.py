@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec import structs
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from mediaagent import memory
 from mediaagent.cli import output
@@ -29,8 +29,7 @@ _QUIET = "300ms"
 _LATER = 0.5  # seconds: what is due later than that is not waited for
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(Struct, frozen=True):
     """How it stands with the run's newest event."""
 
     event: EventRow | None = None
@@ -42,8 +41,7 @@ class _Told:
         return self.event is not None and self.event.state != "new" and all(map(_settled, self.lines))
 
 
-@dataclass(slots=True)
-class _Pipeline:
+class _Pipeline(Struct):
     """One call."""
 
     home: Home
@@ -120,7 +118,8 @@ def post_run(
     if running is not None:
         # The outbox belongs to that agent alone, so this run gets a memory of its own, beside it.
         beside = settings.agent.state.with_name(f"{settings.agent.state.name}-post")
-        pipeline.settings = structs.replace(settings, agent=replace(settings.agent, state=beside, drop=None))
+        agent: Any = settings.agent  # a structure, which types can't tell of what `plugin` makes
+        pipeline.settings = replace(settings, agent=replace(agent, state=beside, drop=None))
     with output.progress("reading the run and delivering its report"):
         told = pipeline.deliver(seconds)
     return _tell(told, pipeline, as_json)
@@ -146,7 +145,7 @@ def _source(settings: Settings, name: str, folder: Path, about: Mapping[str, str
     own = {**table.own, "path": str(folder), "run": "quiet", "quiet": _QUIET}
     own["about"] = {"name": folder.name, **dict(table.own.get("about", {})), **said}
     common = replace(table.common, existing="post", to=tuple(to) or table.common.to)
-    alone = structs.replace(settings, sources={table.name: Table(table.name, common, own)})
+    alone = replace(settings, sources={table.name: Table(table.name, common, own)})
     made, problems = app.plan(alone)
     errors = [problem for problem in problems if problem.severity == "error"]
     unknown = [target for target in to if target not in made.uploaders]

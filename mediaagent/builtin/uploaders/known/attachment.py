@@ -7,10 +7,11 @@ with the answer stays on the site, linked by nothing: the site lists and deletes
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, NamedTuple
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from mediaagent.api import Deferred, Post, PostPart, Progress, Rejected, Text, TooLarge, readable_size
 from mediaagent.builtin.uploaders.known import encryption, finding

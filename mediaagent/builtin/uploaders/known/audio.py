@@ -6,7 +6,7 @@ and for encrypted ones, the post is an entry that links them all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mediaagent.api import Deferred, Post, PostPart, Progress, Receipt, Rejected, TooLarge
 from mediaagent.builtin.uploaders.known import finding, proof
@@ -20,8 +20,7 @@ from mediaagent.builtin.uploaders.known.names import bare, media_name
 __all__ = ["Recordings"]
 
 
-@dataclass(frozen=True, slots=True)
-class Recordings:
+class Recordings(Struct, frozen=True):
     """How recordings are posted."""
 
     encrypt_to: str = ""  # a public key of age; "": files go as they are

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from mediaagent.api import Deferred, Rejected
 from mediaagent.builtin.uploaders.known import finding
@@ -24,8 +25,7 @@ _NOT_NOW = (408, 425, 429, 502, 503, 504)
 _KINDS = {"status": "Status", "entry": "Text", "photo": "Photo", "media": "Media"}
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """An account elsewhere that the site passes posts on to."""
 
     service: str

@@ -6,10 +6,11 @@ Without `access` an edit makes a post public.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import urlencode
+
+from msgspec import Struct
 
 from mediaagent.api import Post, Rejected, TooLarge
 from mediaagent.builtin.uploaders.known import text
@@ -31,8 +32,7 @@ class Recording(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """One post on its way, its attachments already on the site."""
 
     client: Client

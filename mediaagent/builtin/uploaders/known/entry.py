@@ -5,7 +5,7 @@ The files go first, each noted; then one request makes the whole post. So a post
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mediaagent.api import Deferred, Post, Progress, Receipt
 from mediaagent.builtin.uploaders.known import finding, proof
@@ -17,8 +17,7 @@ from mediaagent.builtin.uploaders.known.finding import Item
 __all__ = ["Entries"]
 
 
-@dataclass(frozen=True, slots=True)
-class Entries:
+class Entries(Struct, frozen=True):
     """How entries are posted."""
 
     encrypt_to: str = ""  # a public key of age; "": files go as they are

@@ -22,10 +22,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec.structs import replace
 
 from mediaagent.api import Post, PostPart, Text, readable_size
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -49,8 +48,8 @@ def run(asked: Asked) -> list[Row]:
     """Rounds in turn; each way of posting gets a folder of its own each time."""
     count, rounds = (40, 1) if asked.quick else (PICTURES, asked.times(ROUNDS))
     took: dict[str, list[Took]] = {}
-    with tempfile.TemporaryDirectory(prefix="mediaagent-burst-") as name, sink() as site:
-        folder = Path(name)
+    folder = stage.ground("burst")
+    with sink() as site:
         taken = pictures(folder / "pictures", count)
         for number in range(rounds):
             for way, call in _ways(asked, site, taken).items():
@@ -58,7 +57,6 @@ def run(asked: Asked) -> list[Row]:
                 place.mkdir()
                 site.fresh()
                 took.setdefault(way, []).append(call(place))
-                shutil.rmtree(place)
     return _rows(took)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,15 +34,15 @@ def run(asked: Asked) -> list[Row]:
     """Rounds in turn."""
     count, rounds = (30, 1) if asked.quick else (PICTURES, asked.times(ROUNDS))
     took: dict[str, list[Late]] = {}
-    with tempfile.TemporaryDirectory(prefix="mediaagent-latency-") as name, sink() as site:
-        taken = pictures(Path(name) / "pictures", count)
+    folder = stage.ground("latency")
+    with sink() as site:
+        taken = pictures(folder / "pictures", count)
         for number in range(rounds):
             for way, call in _ways(asked, site, taken).items():
-                place = Path(name) / f"{way}-{number}"
+                place = folder / f"{way}-{number}"
                 (place / "watched").mkdir(parents=True)
                 site.fresh()
                 took.setdefault(way, []).append(call(place))
-                shutil.rmtree(place)
     return _rows(took)
 
 

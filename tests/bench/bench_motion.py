@@ -10,7 +10,6 @@ python -m tests.bench --only motion
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +21,7 @@ from mediaagent.model import Event, Fingerprint, Part, Post, PostPart
 from mediaagent.workbench.bench import ProcessWorkbench
 from tests.bench.bench_burst import FEW, by_photo_sh
 from tests.bench.rows import Asked, Bench, Row, Target, compared, plain
-from tests.bench.stage import SinkProcess, agent, pictures, posting_settings, sink
+from tests.bench.stage import SinkProcess, agent, ground, pictures, posting_settings, sink
 
 __all__ = ["BENCH"]
 
@@ -51,14 +50,13 @@ def run(asked: Asked) -> list[Row]:
     """Rounds in turn."""
     visits, rounds = (3, 1) if asked.quick else (VISITS, asked.times(ROUNDS))
     ours, theirs = [], []
-    with tempfile.TemporaryDirectory(prefix="mediaagent-motion-") as name, sink() as site:
-        folder = Path(name)
+    folder = ground("motion")
+    with sink() as site:
         taken = pictures(folder / "pictures", visits * FRAMES)
         for number in range(rounds):
             place = folder / f"ours-{number}"
             site.fresh()
             ours.append(by_us(place, site, taken, asked))
-            shutil.rmtree(place)
             if asked.photo_sh and not asked.profile:
                 place = folder / f"photo.sh-{number}"
                 place.mkdir()

@@ -11,11 +11,9 @@ python -m tests.bench --only post [--photo-sh PATH]
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,7 +21,7 @@ from pathlib import Path
 
 from mediaagent.handover import Handed, hand_over
 from tests.bench.rows import Asked, Bench, Row, Target, compared, plain
-from tests.bench.stage import Came, SinkProcess, photo_sh_environment, pictures, sink
+from tests.bench.stage import Came, SinkProcess, ground, photo_sh_environment, pictures, sink
 from tests.doubles.known_sink_site import KEYS
 from tests.system.agent import AgentProcess, wait_for
 from tests.system.posting import Person
@@ -113,11 +111,11 @@ class Posting:
             ways["Apprise's command"] = lambda: subprocess.run(apprise, capture_output=True).returncode
         return ways
 
-    def queued(self, file: Path, count: int) -> float:
+    def queued(self, file: Path, count: int, name: str) -> float:
         """Pictures a second, of so many that wait in the queue of an agent whose site comes back."""
         with socket.create_server(("127.0.0.1", 0)) as reserved:
             port = reserved.getsockname()[1]
-        person = self.person("queued", f"http://127.0.0.1:{port}")
+        person = self.person(name, f"http://127.0.0.1:{port}")
         self._hand_over(person, file, count)
         agent = AgentProcess(person.home, environment=person.everything)
         agent.start()
@@ -132,10 +130,10 @@ class Posting:
             agent.stop()
         return (count - 1) / _seconds(came)
 
-    def from_nothing(self, file: Path, count: int) -> tuple[float, float]:
+    def from_nothing(self, file: Path, count: int, name: str) -> tuple[float, float]:
         """Pictures a second, of so many that were handed over while no agent ran: from its start on, and from the first
         one's arrival on."""
-        person = self.person("from-nothing", self.site.address)
+        person = self.person(name, self.site.address)
         self._hand_over(person, file, count)
         agent = AgentProcess(person.home, environment=person.everything)
         self.site.fresh()
@@ -168,15 +166,15 @@ def _post(person: Person, file: Path, *words: str) -> int:
 
 def run(asked: Asked) -> list[Row]:
     calls, count, rounds = (2, 20, 1) if asked.quick else (CALLS, PICTURES, asked.times(ROUNDS))
-    with tempfile.TemporaryDirectory(prefix="mediaagent-post-") as name, sink() as site:
-        (file,) = pictures(Path(name) / "pictures", 1)
-        posting = Posting(Path(name), site, asked)
+    folder = ground("post")
+    with sink() as site:
+        (file,) = pictures(folder / "pictures", 1)
+        posting = Posting(folder, site, asked)
         posting.measure(file, calls)
         speeds = []
-        for _ in range(rounds):
-            speeds.append((posting.queued(file, count), *posting.from_nothing(file, count)))
-            for name in ("queued", "from-nothing"):
-                shutil.rmtree(posting.folder / name)
+        for number in range(rounds):
+            queued = posting.queued(file, count, f"queued-{number}")
+            speeds.append((queued, *posting.from_nothing(file, count, f"from-nothing-{number}")))
     return [*_calls(posting.times), *_queues(posting.times, speeds)]
 
 

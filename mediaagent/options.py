@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
 
 import msgspec
+import msgspec.structs
 
 from mediaagent import keyrings
 from mediaagent.model import Problem
@@ -147,18 +148,25 @@ class _Declared(typing.NamedTuple):
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option,))
 def plugin(cls: type[T]) -> type[T]:
-    """Makes a plug-in of a class: frozen, made by keywords, with `__post_init__` and room for cached properties.
-
-    It is another class of the same name, so in its methods `super` needs its arguments."""
+    """Makes a plug-in of a class: frozen, made by keywords, with `__post_init__` and room for cached properties."""
     if not cls.__doc__:
         raise TypeError(f"{cls.__name__} needs a docstring: it is the plug-in's manual")
-    own = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
-    declared = {name: value for name, value in own.items() if isinstance(value, _Declared)}
-    namespace = {**own, **{name: each.field for name, each in declared.items()}}
-    namespace["__options__"] = {**getattr(cls, "__options__", {}), **declared}
-    bases = tuple(base for base in cls.__bases__ if base is not object) or (msgspec.Struct,)
+    own = _own(cls)
+    body = {name: each.field for name, each in own.items()}
+    body["__annotations__"] = {name: cls.__annotations__[name] for name in own}
+    body["__options__"] = {**getattr(cls, "__options__", {}), **own}
+    body |= {name: getattr(cls, name) for name in ("__doc__", "__module__", "__qualname__")}
+    bases = (cls,) if issubclass(cls, msgspec.Struct) else (cls, msgspec.Struct)
     keywords = {"frozen": True, "kw_only": True, "dict": True}
-    return types.new_class(cls.__name__, bases, keywords, lambda body: body.update(namespace))
+    return types.new_class(cls.__name__, bases, keywords, lambda namespace: namespace.update(body))
+
+
+def _own(cls: type[Any]) -> dict[str, _Declared]:
+    """The options that a class declares itself; one that goes on from another plug-in is a structure already."""
+    values = dict(vars(cls))
+    if issubclass(cls, msgspec.Struct):
+        values = {field.name: field.default for field in msgspec.structs.fields(cls)}
+    return {name: value for name, value in values.items() if isinstance(value, _Declared)}
 
 
 def _declared(cls: Any) -> Mapping[str, _Declared]:

@@ -18,6 +18,7 @@ from mediaagent.options import (
     convert,
     did_you_mean,
     option,
+    options_of,
     plugin,
     show_duration,
     show_value,
@@ -180,3 +181,31 @@ def test_a_shown_text_is_the_same_text_in_toml(value: str) -> None:
     import tomllib
 
     assert tomllib.loads(f"a = {show_value(value)}")["a"] == value
+
+
+@plugin
+class Intercom(Doorbell):
+    """A doorbell that speaks."""
+
+    volume: int = option("how loud", default=5)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.volume > 10:
+            raise ValueError("too loud")
+
+
+def test_a_plug_in_may_go_on_from_another_one() -> None:
+    assert [declared.name for declared in options_of(Intercom)] == ["path", "gap", "mode", "key", "even", "volume"]
+    made, problems = build(Intercom, {"path": "p", "volume": 3}, where="watch.door", base=BASE)
+    assert (made.volume, made.even, problems) == (3, 2, [])
+    for table, wrong in (({"volume": 11}, "too loud"), ({"mode": "best", "gap": "0s"}, "best needs a gap")):
+        _, problems = build(Intercom, {"path": "p", **table}, where="watch.door", base=BASE)
+        assert [problem.what for problem in problems] == [wrong]
+
+
+def test_a_plug_in_is_frozen_and_equal_to_one_with_the_same_options() -> None:
+    door = Doorbell(path=Path("p"))
+    assert door == Doorbell(path=Path("p")) != Doorbell(path=Path("q"))
+    with pytest.raises(AttributeError):
+        door.even = 4  # type: ignore[misc]

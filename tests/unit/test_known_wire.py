@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.server
 import socket
 import ssl
@@ -235,7 +236,7 @@ def test_the_same_file_twice_in_a_post_is_taken_away_once(tmp_path: Path) -> Non
         known, key = Known(site=double.address, user="birdcam", key=Secret(BIRDCAM_KEY)), new_key()
         known.upload(photo_post(tmp_path, "a.png", "b.png"), key, Notes())
         made: StoredPost = double.posts[0]
-        made.files.append(replace(made.files[1], id="0" * 32))
+        made.files.append(dataclasses.replace(made.files[1], id="0" * 32))
         known.find(key)
         assert len(made.files) == 2
 

@@ -114,3 +114,47 @@ def test_who_looks_only_does_not_judge() -> None:
         log.write_bytes(content)
         sqlite3.connect(path).close()  # which makes the index that a reader needs
         Database(path, readonly=True).close()
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["commit", "undo", "leave"]), st.integers(1, 200_000)),
+        st.tuples(st.sampled_from(["PASSIVE", "FULL", "RESTART", "TRUNCATE", "read", "stop reading"]), st.just(0)),
+    ),
+    max_size=12,
+)
+
+
+@given(STEPS)
+@settings(max_examples=80, deadline=None)
+def test_whatever_an_owner_was_at_when_it_was_killed_its_log_is_no_damage(steps: list[tuple[str, int]]) -> None:
+    """Also while a transaction that is larger than the cache lies in the log already, or was there and undone."""
+    with tempfile.TemporaryDirectory() as name:
+        alive, left = Path(name) / "alive.db", Path(name) / "outbox.db"
+        Database(alive).close()
+        owner = sqlite3.connect(alive, isolation_level=None)
+        owner.execute("PRAGMA cache_size = 5")
+        reader, made = sqlite3.connect(alive, isolation_level=None), []
+        for number, (step, size) in enumerate(steps):
+            if step in ("commit", "undo", "leave"):
+                owner.execute("BEGIN IMMEDIATE")
+                owner.execute("INSERT INTO meta VALUES (?, ?)", (f"{number}", "x" * size))
+                if step == "leave":
+                    break
+                owner.execute("COMMIT" if step == "commit" else "ROLLBACK")
+                made += [f"{number}"] if step == "commit" else []
+            elif step == "read" and not reader.in_transaction:
+                reader.execute("BEGIN")
+                reader.execute("SELECT count(*) FROM meta").fetchone()
+            elif step == "stop reading" and reader.in_transaction:
+                reader.execute("ROLLBACK")
+            elif step.isupper():
+                owner.execute("PRAGMA busy_timeout = 0")
+                owner.execute(f"PRAGMA wal_checkpoint({step})").fetchall()
+        for suffix in ("", "-wal"):
+            shutil.copy(Path(f"{alive}{suffix}"), Path(f"{left}{suffix}"))
+        for connection in (reader, owner):
+            connection.close()
+        database = Database(left, doubtful=True)
+        assert all(database.get_meta(each) is not None for each in made)
+        database.close()

@@ -36,7 +36,7 @@ class Database:
         """`doubtful`: where the last owner was killed, all of it is read once. Raises Damaged or StateError."""
         self.path = path
         self.damaged = False  # found out while it was used
-        self.behind = False  # the commit made last is missing, if it was one
+        self.behind = False  # commits that were made last may be missing
         self._lock = threading.RLock()
         self._flushed = True  # what `synchronous` is set to
         left = _left_behind(path) if doubtful else None
@@ -80,7 +80,7 @@ class Database:
         if loss is Loss.COMMITS:
             self._connection.close()
             raise Damaged(f"{self.path}-wal: something is wrong in the middle of it")
-        self.behind = loss is Loss.LAST_COMMIT
+        self.behind = loss is Loss.PERHAPS
 
     def _migrate(self, readonly: bool) -> None:
         (found,) = self._connection.execute("PRAGMA user_version").fetchone()

@@ -56,7 +56,7 @@ class SqliteDeliveries:
     def recover(self, *, behind: bool = False) -> int:
         """After a start: attempts that never ended are in doubt; due times of a wrong clock are put right.
 
-        `behind`: what was written down last is missing, and may have been the start of any attempt."""
+        `behind`: what was written down last may be missing, and may have been the start of any attempt."""
         now = self._now()
         with self._database.transaction() as connection:
             if behind:

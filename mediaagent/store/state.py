@@ -84,8 +84,9 @@ class StateFolder:
         self.ledger = SqliteLedger(self.database, spool, self._now)
         self.outbox = SqliteOutbox(self.database, spool, self.note.id, self._now)
         self.deliveries = SqliteDeliveries(self.database, spool, self._now)
-        if self.lost:
+        if self.lost or self.database.behind:  # what comes of older files is in doubt from the beginning
             self.database.set_meta("rebuilt_at", str(epoch(self._now())))
+        if self.lost:
             rebuild(self.database, self.spool, self.ledger)
         self.database.set_meta("complete", "yes")
         self.deliveries.recover(behind=self.database.behind)

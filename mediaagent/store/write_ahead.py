@@ -26,7 +26,7 @@ class Loss(enum.Enum):
     """What is missing from a log."""
 
     NOTHING = enum.auto()
-    LAST_COMMIT = enum.auto()  # it was being written, or it was made and damaged since
+    PERHAPS = enum.auto()  # something was being written, or was undone, or was committed and damaged since
     COMMITS = enum.auto()
 
 
@@ -69,10 +69,12 @@ class WriteAheadLog:
         behind = self._frames[whole:]
         while behind and behind[-1].older:
             behind.pop()
-        # Whoever is killed leaves the frame that is written last unfinished, and none before it.
-        if any(frame.commits or not frame.ours for frame in behind[:-1]):
+        # Whoever is killed leaves the frame that is written last unfinished, and none before it. What isn't ours may be
+        # noise, or left of the log's first run: only the salts of later ones count on.
+        last = max((number for number, frame in enumerate(behind) if frame.ours), default=0)
+        if any(frame.commits or not frame.ours for frame in behind[:last]):
             return Loss.COMMITS
-        return Loss.LAST_COMMIT if behind else Loss.NOTHING
+        return Loss.PERHAPS if behind else Loss.NOTHING
 
 
 def _is_header(header: bytes) -> bool:

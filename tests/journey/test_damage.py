@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import random
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -69,3 +72,30 @@ def test_a_mark_of_damage_that_is_none_costs_nothing(house: House) -> None:
     house.open()
     assert not house.state.lost
     assert not mark.exists()
+
+
+def test_a_damaged_log_posts_nothing_twice_wherever_the_damage_lies(tmp_path: Path) -> None:
+    """SQLite takes the damage for the log's end: an event may be there no more that stands on the site already."""
+    house = House(tmp_path)
+    for name in ("v1-1.txt", "v1-2.txt"):
+        (house.root / name).write_text(name)
+    for _ in range(3):
+        house.work()
+        house.clock.advance(6)
+    left, state, site = tmp_path / "left", tmp_path / "state", house.site
+    shutil.copytree(state, left)  # as who is killed now leaves it
+    house.close()
+    size = (left / "outbox.db-wal").stat().st_size
+    assert len(site.posts) == 1
+    assert size > 20 * PAGE
+    for offset in range(0, size, 2 * PAGE):
+        shutil.rmtree(state)
+        shutil.copytree(left, state)
+        with (state / "outbox.db-wal").open("r+b") as log:
+            log.seek(offset)
+            log.write(random.Random(offset).randbytes(min(PAGE, size - offset)))
+        house.site = copy.deepcopy(site)
+        house.open()
+        house.settle()
+        assert [media for _, media in house.site.posts] == [{"v1-1.txt": "v1-1.txt", "v1-2.txt": "v1-2.txt"}], offset
+        house.close()

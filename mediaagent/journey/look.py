@@ -40,10 +40,11 @@ class Looking(Struct):
         if outcome is not None:
             self.harvest.add(waiting, outcome)
 
-    def forget(self, waiting: WaitingFile) -> None:
-        """Its fate is written down. One that is gone is not marked: the very same may come back under this name."""
+    def forget(self, waiting: WaitingFile, *, gone: bool = False) -> None:
+        """Its fate is written down. One that is gone is not marked: the very same may come back under this name, and
+        may be back already."""
         self.room.leave(waiting)
-        if self.lookout.look(waiting.file.path) is not None:
+        if not gone and self.lookout.look(waiting.file.path) is not None:
             self.known.add(self.lookout.mark(waiting.file))
 
     def _look_safely(self, waiting: WaitingFile) -> Part | FileNote | None:

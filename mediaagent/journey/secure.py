@@ -171,8 +171,9 @@ class Securing:
     def _write_down(self) -> int:
         """Nothing is forgotten before what became of it is written down. Returns how many parts were made."""
         kept = self._keeping.keep(self._harvest.reap())
-        for waiting, _ in kept:
-            self._looking.forget(waiting)
+        for waiting, outcome in kept:
+            gone = isinstance(outcome, FileNote) and outcome.state == "gone"
+            self._looking.forget(waiting, gone=gone)
         return sum(isinstance(outcome, Part) for _, outcome in kept)
 
 

@@ -15,6 +15,8 @@ import pytest
 from msgspec.structs import replace
 
 from mediaagent.errors import Discarded, Rejected, SpoolFull
+from mediaagent.journey.keep import Keeping
+from mediaagent.journey.waiting import Harvest
 from mediaagent.model import Event, Post, Unknown
 from mediaagent.store.database import Database
 from mediaagent.store.spool import DiskSpool
@@ -338,4 +340,26 @@ def test_what_has_a_files_place_for_a_moment_is_not_held_against_the_file(house:
 
     house.state.spool.secure = swapping  # type: ignore[method-assign]
     go(house, 2, 3, 20, 20, 20)
+    assert [media for _, media in house.site.posts] == [{"v1-1.txt": "one"}]
+
+
+def test_a_file_that_was_gone_when_it_was_looked_at_and_is_back_when_that_is_written_down_is_posted(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was taken for one whose fate is known, until the next start."""
+    path, aside = frame(house, "v1-1.txt", "one"), house.folder / "aside"
+    keep = Keeping.keep
+
+    def back_again(keeping: Keeping, harvest: Harvest) -> Any:
+        if harvest.ended and aside.exists():
+            aside.replace(path)
+        return keep(keeping, harvest)
+
+    monkeypatch.setattr(Keeping, "keep", back_again)
+    go(house, 1.1)  # it is seen, and waits to be quiet
+    path.rename(aside)
+    os.mkfifo(path)
+    go(house, 2)
+    assert "gone" in "".join(house.log.lines)
+    go(house, 3, 20, 20, 20)
     assert [media for _, media in house.site.posts] == [{"v1-1.txt": "one"}]

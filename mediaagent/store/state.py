@@ -21,7 +21,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -55,16 +55,22 @@ class StateFolder:
         self.folder = folder
         self._now = now
         self._lock = _own(folder)
-        try:
+        with ExitStack() as if_it_fails:
+            if_it_fails.callback(self._disown)
             try:
-                self._open(spool_limit)
-            except sqlite3.DatabaseError:
-                if not self.database.damaged:
-                    raise
-                self.database.close()
-                self._open(spool_limit)  # which looks closely now, and sets it aside
-        except OSError as error:
-            raise StateError(f"{folder} can't be used: {error.strerror}") from error
+                self._open_or_mend(spool_limit)
+            except OSError as error:
+                raise StateError(f"{folder} can't be used: {error.strerror}") from error
+            if_it_fails.pop_all()
+
+    def _open_or_mend(self, spool_limit: int) -> None:
+        try:
+            self._open(spool_limit)
+        except sqlite3.DatabaseError:
+            if not self.database.damaged:
+                raise
+            self.database.close()
+            self._open(spool_limit)  # which looks closely now, and sets it aside
 
     def _open(self, spool_limit: int) -> None:
         self.note, fresh = self._identify()
@@ -161,7 +167,12 @@ class StateFolder:
 
     def close(self) -> None:
         self.database.close()
-        os.close(self._lock)
+        self._disown()
+
+    def _disown(self) -> None:
+        lock, self._lock = self._lock, -1
+        if lock >= 0:  # its number may be another file's by now
+            os.close(lock)
 
 
 def watched_since(folder: Path, source: str) -> datetime | None:

@@ -90,10 +90,10 @@ flat. It is over when all is there, or nothing more arrives for a minute. One tr
 }
 
 ELSEWHERE = """\
-The long form was run in pieces, in two days. Lost replies, power cuts of a voicemail and a run, disks that are small,
-read-only or damaged, and clocks were tried on the code before posts were prepared together and Known was talked to by
-http.client; all else after it, while faults that it found were mended. The short form, which CI runs, is of the present
-code.
+The long form was run in pieces, over some days; the tables tell when. Hostile files,
+floods, the backlog and the soak are of the code before values were structures and before a damaged
+write-ahead log was noticed; all else is of the code after that, while faults that it found were mended. The short form,
+which CI runs, is of the present code.
 
 ## Proven elsewhere
 

@@ -157,7 +157,9 @@ def plugin(cls: type[T]) -> type[T]:
     body["__options__"] = {**getattr(cls, "__options__", {}), **own}
     body |= {name: getattr(cls, name) for name in ("__doc__", "__module__", "__qualname__")}
     bases = (cls,) if issubclass(cls, msgspec.Struct) else (cls, msgspec.Struct)
-    keywords = {"frozen": True, "kw_only": True, "dict": True}
+    keywords: dict[str, Any] = {"frozen": True, "kw_only": True, "dict": True}
+    if type(cls) not in (type, type(msgspec.Struct)):  # it says that it is a Watcher, say: a protocol
+        keywords["metaclass"] = type("_Meta", (type(msgspec.Struct), type(cls)), {})
     return types.new_class(cls.__name__, bases, keywords, lambda namespace: namespace.update(body))
 
 
@@ -166,7 +168,10 @@ def _own(cls: type[Any]) -> dict[str, _Declared]:
     values = dict(vars(cls))
     if issubclass(cls, msgspec.Struct):
         values = {field.name: field.default for field in msgspec.structs.fields(cls)}
-    return {name: value for name, value in values.items() if isinstance(value, _Declared)}
+    own = {name: value for name, value in values.items() if isinstance(value, _Declared)}
+    if bare := [name for name in own if name not in getattr(cls, "__annotations__", {})]:
+        raise TypeError(f"{cls.__name__}.{bare[0]} is an option and has no type: write {bare[0]}: TYPE = option(…)")
+    return own
 
 
 def _declared(cls: Any) -> Mapping[str, _Declared]:

@@ -113,8 +113,10 @@ class Looking(Struct):
             waiting.lacks = str(error)
             return self.room.give_up(waiting, waiting.lacks)
         except Gone as gone:
+            if self.lookout.look(waiting.file.path) and waiting.claim.companions:
+                raise Changed(str(gone)) from gone  # only a companion is, for now
             if self.lookout.look(waiting.file.path):
-                raise Changed(str(gone)) from gone  # only a companion is, or it was away for a moment
+                return self.room.unreadable(waiting, f"{gone}, was for a moment, or lies behind a link")
             return note_of(waiting, "gone", "it was gone before it was finished")
         except Refused as refusal:
             return note_of(waiting, "refused", str(refusal))

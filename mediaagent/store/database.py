@@ -12,7 +12,7 @@ from pathlib import Path
 from mediaagent.errors import StateError
 from mediaagent.store.write_ahead import Loss, WriteAheadLog
 
-__all__ = ["VERSION", "Damaged", "Database"]
+__all__ = ["VERSION", "Damaged", "Database", "put_in_doubt"]
 
 #: The schema's version (`PRAGMA user_version`). migrations/NNNN.sql leads from NNNN-1 to NNNN.
 VERSION = 2
@@ -63,6 +63,9 @@ class Database:
         mark = _mark(self.path)
         if left is None and not mark.exists():
             return
+        if told := mark.read_text() if mark.exists() else "":
+            self._connection.close()
+            raise Damaged(f"{self.path}: {told}")
         (found,) = self._connection.execute(
             f"PRAGMA {'integrity_check' if mark.exists() else 'quick_check'}(1)"
         ).fetchone()
@@ -75,11 +78,16 @@ class Database:
 
     def _compare(self, left: WriteAheadLog) -> None:
         """What SQLite could read of the log with what is in there."""
-        _, whole, _ = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        loss = left.loss(max(whole, 0))  # -1: there is no log any more
+        busy, whole, _ = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if busy or whole < 0 or not left.still(_log(self.path)):  # another program is at it
+            self.behind = left.loss(0) is not Loss.NOTHING
+            return
+        loss = left.loss(whole)
         if loss is Loss.COMMITS:
+            # The log goes with this connection, and with it what told of the loss.
+            _mark(self.path).write_text("something was wrong in the middle of its write-ahead log")
             self._connection.close()
-            raise Damaged(f"{self.path}-wal: something is wrong in the middle of it")
+            raise Damaged(f"{_log(self.path)}: something is wrong in the middle of it")
         self.behind = loss is Loss.PERHAPS
 
     def _migrate(self, readonly: bool) -> None:
@@ -168,11 +176,24 @@ class Database:
             self._connection.close()
 
 
+def put_in_doubt(database: Database, now: float) -> None:
+    """What was written down last is missing, and may have been the start of any attempt: whatever waits is in doubt,
+    and so is what will come of files that were seen until `now`. In one transaction, which is the first one: it may
+    write over what told of the loss."""
+    with database.transaction() as connection:
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('rebuilt_at', ?)", (str(now),))
+        connection.execute("UPDATE deliveries SET in_doubt = 1, attempted_at = ? WHERE state = 'waiting'", (now,))
+
+
 def _left_behind(path: Path) -> WriteAheadLog | None:
     """The log of an owner that was killed; who ends well leaves none."""
     with suppress(FileNotFoundError):
-        return WriteAheadLog(path.with_name(f"{path.name}-wal"))
+        return WriteAheadLog(_log(path))
     return None
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
 
 
 def _mark(path: Path) -> Path:

@@ -53,14 +53,10 @@ class SqliteDeliveries:
         self._now = now
         self._fresh_turn: dict[str, bool] = {}
 
-    def recover(self, *, behind: bool = False) -> int:
-        """After a start: attempts that never ended are in doubt; due times of a wrong clock are put right.
-
-        `behind`: what was written down last may be missing, and may have been the start of any attempt."""
+    def recover(self) -> int:
+        """After a start: attempts that never ended are in doubt; due times of a wrong clock are put right."""
         now = self._now()
         with self._database.transaction() as connection:
-            if behind:
-                connection.execute("UPDATE deliveries SET in_doubt = 1 WHERE state = 'waiting'")
             cursor = connection.execute(
                 "UPDATE deliveries SET state = 'waiting', in_doubt = 1,"
                 " last_error = 'the agent ended during an attempt' WHERE state = 'sending'"

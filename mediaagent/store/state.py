@@ -29,7 +29,7 @@ import msgspec
 
 from mediaagent.errors import StateError
 from mediaagent.store.codec import epoch
-from mediaagent.store.database import Damaged, Database
+from mediaagent.store.database import Damaged, Database, put_in_doubt
 from mediaagent.store.deliveries import SqliteDeliveries
 from mediaagent.store.ledger import SqliteLedger
 from mediaagent.store.outbox import SqliteOutbox
@@ -90,12 +90,12 @@ class StateFolder:
         self.ledger = SqliteLedger(self.database, spool, self._now)
         self.outbox = SqliteOutbox(self.database, spool, self.note.id, self._now)
         self.deliveries = SqliteDeliveries(self.database, spool, self._now)
-        if self.lost or self.database.behind:  # what comes of older files is in doubt from the beginning
-            self.database.set_meta("rebuilt_at", str(epoch(self._now())))
+        if self.lost or self.database.behind:
+            put_in_doubt(self.database, epoch(self._now()))
         if self.lost:
             rebuild(self.database, self.spool, self.ledger)
         self.database.set_meta("complete", "yes")
-        self.deliveries.recover(behind=self.database.behind)
+        self.deliveries.recover()
 
     def _identify(self) -> tuple[_AgentNote, bool]:
         """Who we are; a copied state folder on another machine becomes somebody else."""

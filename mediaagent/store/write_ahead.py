@@ -49,10 +49,10 @@ class WriteAheadLog:
 
     def _read(self, descriptor: int, size: int) -> None:
         self._frames: list[_Frame] = []
-        self._headless = False
+        self._headless, self._header = False, b""
         if size < _HEADER.size + _FRAME.size:
             return
-        header = os.pread(descriptor, _HEADER.size, 0)
+        header = self._header = os.pread(descriptor, _HEADER.size, 0)
         _, _, page_size, _, *salts, _, _ = _HEADER.unpack(header)
         if not _is_header(header):
             self._headless = True
@@ -69,12 +69,20 @@ class WriteAheadLog:
         behind = self._frames[whole:]
         while behind and behind[-1].older:
             behind.pop()
-        # Whoever is killed leaves the frame that is written last unfinished, and none before it. What isn't ours may be
-        # noise, or left of the log's first run: only the salts of later ones count on.
+        # A commit is whole on disk before the next one begins (but for notes that wait for the next flush), so one that
+        # others follow was made. Of the last one any frames may be missing: the disk had some of them when the power
+        # went. What isn't ours may be noise, or left of the log's first run: only the salts of later ones count on.
         last = max((number for number, frame in enumerate(behind) if frame.ours), default=0)
-        if any(frame.commits or not frame.ours for frame in behind[:last]):
+        if any(frame.ours and frame.commits for frame in behind[:last]):
             return Loss.COMMITS
         return Loss.PERHAPS if behind else Loss.NOTHING
+
+    def still(self, path: Path) -> bool:
+        """Whether it is the same log that lies there, and no other program has begun a new one meanwhile."""
+        try:
+            return WriteAheadLog(path)._header == self._header
+        except FileNotFoundError:
+            return False
 
 
 def _is_header(header: bytes) -> bool:

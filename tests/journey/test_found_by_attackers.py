@@ -363,3 +363,19 @@ def test_a_file_that_was_gone_when_it_was_looked_at_and_is_back_when_that_is_wri
     assert "gone" in "".join(house.log.lines)
     go(house, 3, 20, 20, 20)
     assert [media for _, media in house.site.posts] == [{"v1-1.txt": "one"}]
+
+
+def test_a_file_whose_folder_has_become_a_link_is_given_up_in_the_end(house: House) -> None:
+    """It was tried again for ever: its name still leads to it, through the link."""
+    (house.root / "below").mkdir()
+    frame(house, "below/v1-1.txt", "one")
+    go(house, 1.1)
+    (house.root / "below").rename(house.folder / "elsewhere")
+    (house.root / "below").symlink_to(house.folder / "elsewhere")
+    calls, secure = [], house.state.spool.secure
+    house.state.spool.secure = lambda *words, **more: calls.append(1) or secure(*words, **more)  # type: ignore
+    go(house, *[10.0] * 20, *[600.0] * 8)
+    assert "lies behind a link" in "".join(house.log.lines)
+    assert len(calls) < 40
+    assert not house.securing.waiting
+    assert house.site.posts == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -209,3 +209,30 @@ def test_a_plug_in_is_frozen_and_equal_to_one_with_the_same_options() -> None:
     assert door == Doorbell(path=Path("p")) != Doorbell(path=Path("q"))
     with pytest.raises(AttributeError):
         door.even = 4  # type: ignore[misc]
+
+
+def test_a_plug_in_may_say_that_it_follows_a_protocol() -> None:
+    class Rings(Protocol):
+        def ring(self) -> str: ...
+
+    @plugin
+    class Bell(Rings):
+        """It rings."""
+
+        word: str = option("what it says", default="ding")
+
+        def ring(self) -> str:
+            return self.word
+
+    made, problems = build(Bell, {"word": "dong"}, where="watch.door", base=BASE)
+    assert (made.ring(), problems) == ("dong", [])
+
+
+def test_an_option_without_a_type_is_told_of() -> None:
+    with pytest.raises(TypeError, match=r"Bell\.word is an option and has no type"):
+
+        @plugin
+        class Bell:
+            """It rings."""
+
+            word = option("what it says")

@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mediaagent.errors import StateError
 from mediaagent.store.database import Damaged, Database
+from mediaagent.store.owner import Owner
 from mediaagent.store.write_ahead import Loss, WriteAheadLog
 
 HEADER, FRAME = 32, 24 + 4096
@@ -157,3 +159,46 @@ def test_whatever_an_owner_was_at_when_it_was_killed_its_log_is_no_damage(steps:
         database = Database(left, doubtful=True)
         assert all(database.get_meta(each) is not None for each in made)
         database.close()
+
+
+@given(COMMITS, st.integers(1, 60_000), st.booleans(), st.integers())
+@settings(max_examples=60, deadline=None)
+def test_a_commit_of_which_a_power_cut_left_some_pages_is_no_damage(
+    commits: list[int], cut: int, restarted: bool, seed: int
+) -> None:
+    """The disk may have had those written last, and not those before."""
+    with killed([*commits, cut], restarted=restarted) as (path, sizes):
+        log = path.with_name("outbox.db-wal")
+        content, chance = bytearray(log.read_bytes()), random.Random(seed)
+        for start in range(sizes[-2], len(content), 512):
+            if chance.random() < 0.3:
+                content[start : start + 512] = bytes(len(content[start : start + 512]))
+        log.write_bytes(content)
+        database = Database(path, doubtful=True)
+        assert held(database, commits) == len(commits)
+        assert database.get_meta(f"commit {len(commits)}") is not None or database.behind
+        database.close()
+
+
+def test_what_another_program_reads_at_the_same_time_is_no_damage() -> None:
+    with killed([10, 9000, 10]) as (path, _):
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM meta").fetchone()
+        database = Database(path, doubtful=True)
+        assert held(database, [10, 9000, 10]) == 3
+        database.close()
+        other.close()
+
+
+def test_an_owners_command_does_not_wipe_out_what_tells_of_a_damaged_log() -> None:
+    """It opens the database first, closes it, and the log is gone."""
+    with killed([10] * 6) as (path, sizes):
+        log = path.with_name("outbox.db-wal")
+        content = bytearray(log.read_bytes())
+        content[sizes[1] + 100 : sizes[1] + 200] = b"\xa5" * 100
+        log.write_bytes(content)
+        with pytest.raises(StateError, match="start the agent"):
+            Owner(path)
+        with pytest.raises(Damaged):
+            Database(path, doubtful=True)

@@ -5,8 +5,6 @@ What is being sent at this moment is left alone; each command is one transaction
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +16,7 @@ from msgspec import Struct
 from mediaagent.errors import StateError
 from mediaagent.refusals import refused
 from mediaagent.store.database import Damaged, Database, put_in_doubt
+from mediaagent.store.reading import running
 
 __all__ = ["Done", "Owner"]
 
@@ -37,7 +36,7 @@ class Owner:
     def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
         self._now = now
         try:
-            self._database = Database(path, doubtful=not _is_owned(path.parent))
+            self._database = Database(path, doubtful=running(path.parent) is None)  # else its log is in use
         except StateError as error:
             raise refused(path, error) or error from error.__cause__
         except Damaged as error:
@@ -193,18 +192,3 @@ def _unfit(event: sqlite3.Row, row: sqlite3.Row) -> str:
     if event["released"]:
         return "our copies of its files are gone, since it was done; put the file into the folder anew"
     return ""
-
-
-def _is_owned(folder: Path) -> bool:
-    """Whether an agent runs on the folder: what it left behind is no sign of a kill then."""
-    try:
-        descriptor = os.open(folder / "agent.lock", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

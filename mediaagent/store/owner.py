@@ -41,9 +41,9 @@ class Owner:
             raise refused(path, error) or error from error.__cause__
         except Damaged as error:
             raise StateError(f"{error}: start the agent, which rebuilds it from its copies") from error
-
         if self._database.behind:
-            put_in_doubt(self._database, now())
+            with self._in_words():
+                put_in_doubt(self._database, now())
 
     def close(self) -> None:
         self._database.close()

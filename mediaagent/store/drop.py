@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import time
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from mediaagent.errors import Gone, Refused
 from mediaagent.handover import LONGEST, MAKING, REFUSED, WORDS, Handed, parse
 from mediaagent.model import Claim, Part, SeenFile, printable
 from mediaagent.store.ledger import SqliteLedger
-from mediaagent.store.safely import open_below
+from mediaagent.store.safely import open_below, remove
 from mediaagent.store.spool import DiskSpool
 
 __all__ = ["DropFolder"]
@@ -44,7 +43,7 @@ class DropFolder:
         with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
             for entry in entries:
                 if entry.name.startswith(_TAKEN):
-                    shutil.rmtree(entry.path, ignore_errors=True)
+                    remove(Path(entry.path), anyhow=True)
                 elif entry.name.startswith(MAKING):
                     self._tidy(entry)
                 elif not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
@@ -81,7 +80,7 @@ class DropFolder:
         taken = self.folder / f"{_TAKEN}{name}"  # a kill in the middle leaves nothing that looks like a broken bundle
         with suppress(FileNotFoundError):
             (self.folder / name).rename(taken)
-            shutil.rmtree(taken)
+            remove(taken)
 
     def refuse(self, name: str) -> Path:
         """Sets aside what can't be used."""
@@ -97,7 +96,7 @@ class DropFolder:
     def _tidy(self, entry: os.DirEntry[str]) -> None:
         with suppress(OSError):
             if time.time() - entry.stat(follow_symlinks=False).st_mtime > _ABANDONED:
-                shutil.rmtree(entry.path)
+                remove(Path(entry.path))
 
     def _look(self, bundle: str, name: str) -> SeenFile:
         path = self.folder / bundle / name

@@ -18,6 +18,7 @@ __all__ = [
     "open_below",
     "open_folder_below",
     "open_in",
+    "remove",
     "same_file",
     "translated",
     "write_durably",
@@ -168,6 +169,28 @@ def write_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
     finally:
         os.close(descriptor)
     temporary.replace(path)
+
+
+def remove(folder: Path, *, anyhow: bool = False) -> None:
+    """A folder, with all that is in it; no link is followed. Raises OSError, unless it is to go as far as it goes.
+
+    Most hold nothing but files. What else there is takes shutil, which loads all that opens archives, too."""
+    try:
+        descriptor = os.open(folder, _FOLDER)
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    os.unlink(entry.name, dir_fd=descriptor)
+        finally:
+            os.close(descriptor)
+        folder.rmdir()
+    except FileNotFoundError:
+        if not anyhow:
+            raise
+    except OSError:
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=anyhow)
 
 
 def fsync_folder(path: Path) -> None:

@@ -16,7 +16,6 @@ import errno
 import fcntl
 import hashlib
 import os
-import secrets
 import sqlite3
 import time
 from collections import Counter
@@ -103,11 +102,11 @@ class StateFolder:
         try:
             note = msgspec.json.decode(path.read_bytes(), type=_AgentNote)
         except FileNotFoundError:
-            return self._save(_AgentNote(secrets.token_hex(16), machine)), True
+            return self._save(_AgentNote(os.urandom(16).hex(), machine)), True
         except (msgspec.MsgspecError, ValueError) as error:
             raise StateError(f"{path} can't be read ({error}): restore it, or name another state folder") from error
         if note.machine != machine:
-            self._save(_AgentNote(secrets.token_hex(16), machine, note.since))
+            self._save(_AgentNote(os.urandom(16).hex(), machine, note.since))
             return msgspec.json.decode(path.read_bytes(), type=_AgentNote), False
         return note, False
 

@@ -5,18 +5,19 @@ Imports little, so that a command which will need a child can have one started b
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 import mediaagent
 
-__all__ = ["Launched", "ahead", "launch"]
+__all__ = ["Launched", "ahead", "dismiss", "launch"]
 
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
 _waiting: list[Launched] = []  # started ahead
@@ -27,8 +28,9 @@ class Launched:
 
     def __init__(self) -> None:
         self.socket, theirs = socket.socketpair()
-        self.words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by whoever ends the child
-        self.room = tempfile.TemporaryDirectory(prefix="mediaagent-", ignore_cleanup_errors=True)
+        self.words = _scratch()
+        self.room = _room()
+        atexit.register(self._clear_room)
         self.process: subprocess.Popen[bytes] | None = None
         started = threading.Event()
         # The kernel ends a child whose parent *thread* ends (PR_SET_PDEATHSIG), so it gets a thread that outlives it.
@@ -45,7 +47,7 @@ class Launched:
                 stdout=self.words,
                 stderr=self.words,
                 cwd="/",
-                env=_environment() | {"TMPDIR": self.room.name},
+                env=_environment() | {"TMPDIR": os.fspath(self.room)},
                 start_new_session=True,
             )
         except OSError as error:
@@ -56,15 +58,67 @@ class Launched:
         if self.process:
             self.process.wait()
 
+    def kill(self) -> None:
+        """Kills it, by its pid. May be called from any thread."""
+        if self.process and self.keeper.is_alive():
+            self.process.kill()
+
+    def end(self) -> None:
+        """Kills it, waits until it is gone, and clears up after it. May be called more than once."""
+        self.kill()
+        self.keeper.join(10)
+        self.socket.close()
+        self.words.close()
+        self._clear_room()
+        atexit.unregister(self._clear_room)
+
+    def _clear_room(self) -> None:
+        with suppress(FileNotFoundError):
+            try:
+                self.room.rmdir()  # it was not used, as most are not
+            except OSError:
+                import shutil
+
+                shutil.rmtree(self.room, ignore_errors=True)
+
 
 def ahead() -> None:
-    """Starts a child for whoever asks first; nobody needs to. It ends with this process."""
+    """Starts a child for whoever asks first; nobody needs to. It ends with this process, or by `dismiss`."""
     _waiting.append(Launched())
 
 
 def launch() -> Launched:
     """A child: one that was started ahead where there is one. It waits to be told its limits."""
     return _waiting.pop() if _waiting else Launched()
+
+
+def dismiss() -> None:
+    """Ends those that were started ahead and that nobody asked for."""
+    while _waiting:
+        _waiting.pop().end()
+
+
+def _scratch() -> IO[bytes]:
+    """A file without a name."""
+    try:
+        return open(os.memfd_create("words"), "w+b")  # whoever ends the child closes it
+    except (AttributeError, OSError):  # no Linux
+        import tempfile
+
+        return tempfile.TemporaryFile()
+
+
+def _room() -> Path:
+    """An empty folder that nobody else can open, where temporary files go."""
+    try:
+        place = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108  the name is new, and nobody can guess it
+        room = Path(place, f"mediaagent-{os.urandom(8).hex()}").absolute()
+        room.mkdir(mode=0o700)
+        return room
+    except OSError:
+        import tempfile  # knows more places; it is not loaded before it is needed, since it loads a dozen others
+
+        return Path(tempfile.mkdtemp(prefix="mediaagent-"))
 
 
 def _environment() -> dict[str, str]:

@@ -38,9 +38,9 @@ class Child:
 
     def __init__(self, limits: Limits) -> None:
         """Starts it and tells it its limits; what that takes is waited for in `come_up`."""
-        launched = launch()
-        self._socket, self._words, self._room = launched.socket, launched.words, launched.room
-        self._process, self._keeper = launched.process, launched.keeper
+        self._launched = launch()
+        self._socket, self._words = self._launched.socket, self._launched.words
+        self._process, self._keeper = self._launched.process, self._launched.keeper
         self._up: dict[str, Any] | None = None
         with contextlib.suppress(OSError):  # where it is gone, nothing comes back
             self._socket.sendall(wire.framed(msgspec.json.encode(limits)))
@@ -129,17 +129,12 @@ class Child:
         return ""
 
     def kill(self) -> None:
-        """Kills it, by its pid. May be called from any thread: the one that waits for an answer gets Died."""
-        if self._process and self._keeper.is_alive():
-            self._process.kill()
+        """Kills it. May be called from any thread: the one that waits for an answer gets Died."""
+        self._launched.kill()
 
     def end(self) -> None:
         """Kills it and waits until it is gone. May be called more than once."""
-        self.kill()
-        self._keeper.join(10)
-        self._socket.close()
-        self._words.close()
-        self._room.cleanup()
+        self._launched.end()
 
 
 def _name_of(number: int) -> str:

@@ -587,6 +587,28 @@ def test_a_child_that_was_started_ahead_serves_whoever_asks_first(pile: Pile) ->
         assert launch._waiting == []
 
 
+def test_a_child_that_nobody_asked_for_is_dismissed_and_leaves_nothing() -> None:
+    launch.ahead()
+    (ahead,) = launch._waiting
+    assert ahead.room.is_dir()
+    assert ahead.process
+    (ahead.room / "begun").write_text("by a library")
+    launch.dismiss()
+    assert launch._waiting == []
+    assert not ahead.keeper.is_alive()
+    assert ahead.process.returncode == -signal.SIGKILL
+    assert not ahead.room.exists()
+
+
+@pytest.mark.parametrize("place", ["/nowhere", ""])
+def test_a_child_has_a_room_also_where_the_place_for_it_is_mistaken(
+    monkeypatch: pytest.MonkeyPatch, pile: Pile, place: str
+) -> None:
+    monkeypatch.setenv("TMPDIR", place)
+    with opened() as bench:
+        assert bench.facts(pile.add("a.jpg", jpeg()).file, ("taken_at",))
+
+
 def test_closing_ends_a_call_at_once_and_blames_no_picture(pile: Pile, misbehaving: None) -> None:
     part = pile.add("a.jpg", marked(b"hangs-the-decoder"))
     with opened() as bench, ThreadPoolExecutor() as pool:

@@ -106,12 +106,12 @@ def test_what_can_not_be_read_keeps_nobody_else_waiting(house: House, monkeypatc
 def test_a_kill_while_a_bundle_is_removed_leaves_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     hand(house, "t1", body="once")
 
-    def cut(folder: Path, ignore_errors: bool = False) -> None:
+    def cut(folder: Path) -> None:
         (folder / "post.json").unlink()
         raise Crash
 
     with monkeypatch.context() as patched:
-        patched.setattr("shutil.rmtree", cut)
+        patched.setattr("mediaagent.store.drop.remove", cut)
         with pytest.raises(Crash):
             work(house)
     house.restart()

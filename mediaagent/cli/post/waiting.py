@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,20 +127,29 @@ class _Errand:
         self._home, self._place, self._state, self._handed, self._files = home, place, place.state, handed, files
         self._bundle: Path | None = None
 
+    @cached_property
+    def _settings(self) -> Settings:
+        return settings_of(self._home, self._place)
+
     def hand_over(self) -> None:
         self._bundle = self._place.drop / charge.take(self._handed, self._files, self._place)
 
     def run(self, seconds: float, as_json: bool) -> int:
         """All of it, where there may be no agent. Returns the exit code."""
-        if self._files and not _agent_answers(self._state):
-            launch.ahead()  # it loads what it needs while we do
+        try:
+            if self._files and not _agent_answers(self._state):
+                launch.ahead()  # it loads what it needs while we do
+            return self._run(seconds, as_json)
+        finally:
+            launch.dismiss()
+
+    def _run(self, seconds: float, as_json: bool) -> int:
         from mediaagent import memory
 
-        settings = settings_of(self._home, self._place)
         if memory.process_in(self._state) is None:
-            _check(settings)
+            _check(self._settings)
         if self._handed.syndicate:
-            _warn_of_accounts(settings, self._handed)
+            _warn_of_accounts(self._settings, self._handed)
         if not self._known():
             self.hand_over()
         return self.tell(self.done(seconds), as_json)
@@ -164,8 +174,6 @@ class _Errand:
         from mediaagent import memory
         from mediaagent.cli.post.looking import Look, Seen
 
-        gc.freeze()  # what was loaded stays; what comes from here on may be much
-        gc.enable()
         look = Look(self._state, self._handed.token)
         look.begin()
         begun = time.monotonic()
@@ -181,6 +189,7 @@ class _Errand:
                 past = time.monotonic() - begun
                 if seen.over or past >= seconds:
                     return seen
+                _collect_again()
                 time.sleep(min(max(past / 50, _SOONEST), _SLOWEST))
 
     def _be_the_agent(self, look: Look, end: float) -> Seen:
@@ -192,7 +201,7 @@ class _Errand:
             return Seen(why="no agent is running, and this user can't be it", over=True)
         log = self._home.log() if self._home.log_level else logs.SILENT
         with in_words(self._state / "outbox.db"):
-            agent = app.make_agent(settings_of(self._home, self._place), log, watch={})
+            agent = app.make_agent(self._settings, log, watch={})
             try:
                 if self._files:
                     agent.workbench.expect()
@@ -205,6 +214,7 @@ class _Errand:
                     seen = look.now(self._bundle)
                     return seen.over
 
+                _collect_again()
                 once.work_until(agent, over, max(end - time.monotonic(), 0.0))
                 if self._place.keys and not seen.down:  # nobody else has this call's key
                     once.work_until(agent, lambda: not any(lane.wait() == 0 for lane in agent.lanes), _ERRANDS)
@@ -245,7 +255,7 @@ class _Errand:
         once = f"it is kept; `mediaagent {config}run --once` delivers it, or the next agent that is started"
         gone = [name for name, key in self._place.keys.items() if key.startswith("env:")]
         if gone and not self._lasting(gone[0]):
-            own = settings_of(self._home, self._place).targets[gone[0]].own
+            own = self._settings.targets[gone[0]].own
             login = f"mediaagent login {own['site']} --user {own['user']}"
             return f"{once}, once its key is stored: `{login}`; or the next such call that gets through"
         return once
@@ -254,6 +264,13 @@ class _Errand:
         from mediaagent.cli import logins
 
         return any(login.name == name and login.lasting for login in logins.stored())
+
+
+def _collect_again() -> None:
+    """All is loaded, and stays; what comes from here on may be much."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 # --- before it is handed over -----------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -134,7 +133,7 @@ def multipart(
 
 def parts(fields: Repeated, files: Sequence[FilePart]) -> Body:
     """Fields and files (RFC 7578), names in raw UTF-8, as PHP reads them. Raises OSError for what can't be opened."""
-    boundary = secrets.token_hex(16)
+    boundary = os.urandom(16).hex()
     pieces: list[bytes | IO[bytes]] = []
     for field, value in fields:
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import IO
 
@@ -32,6 +31,8 @@ def encrypted(path: Path, recipient: str) -> IO[bytes]:
 
     Raises Deferred when there is no room for it, OSError when the file can't be opened.
     """
+    import tempfile  # loads a dozen modules
+
     import pyrage
 
     target = tempfile.TemporaryFile()  # noqa: SIM115  (the caller closes it)

@@ -46,6 +46,7 @@ from mediaagent.ports import (
     Uploader,
     Watcher,
 )
+from mediaagent.previews import preview
 from mediaagent.transfer import tell as tell_sent
 
 __all__ = [
@@ -91,6 +92,7 @@ __all__ = [
     "one_by_one",
     "option",
     "plugin",
+    "preview",
     "printable",
     "readable_size",
     "replace",

@@ -112,7 +112,7 @@ def _do(request: wire.Request) -> wire.Answer:
     if isinstance(request, wire.ProveEach):
         from mediaagent.workbench import pictures
 
-        return wire.ProvenEach(pictures.prove_each([_read(file) for file in request.files]))
+        return wire.ProvenEach(pictures.prove_each({file: _read(file) for file in request.files}))
     data = _read(request.part.file)
     if isinstance(request, wire.Clean):
         made = _cleaned(data, request.decode)

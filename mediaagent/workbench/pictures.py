@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from mediaagent import previews
 from mediaagent.parallel import side_by_side
 from mediaagent.workbench.containers import MOST_PIXELS, BadPicture, dimensions, kind_of, segments_of_jpeg
 from mediaagent.workbench.exif import exif_of, told
@@ -40,22 +42,28 @@ def prove(data: bytes) -> dict[str, Any]:
     return _facts(data, _decoded(data))
 
 
-def prove_each(pictures: Sequence[bytes]) -> list[dict[str, Any] | None]:
+def prove_each(pictures: Mapping[Path, bytes]) -> list[dict[str, Any] | None]:
     """The same of several, side by side. None: what there is to say of that one it tells by itself.
 
-    Damage is told on the standard error, without a name. Where there is any, none of them counts as proven."""
+    They are decoded as far as an enricher wants to see them, and kept for it. Damage is told on the standard error,
+    without a name. Where there is any, none of them counts as proven."""
     with _complaints() as complaints:
-        facts = side_by_side(_proven, pictures)
-    return [None] * len(facts) if any(map(_is_damage, complaints)) else facts
+        found = side_by_side(_proven, pictures.values())
+    if any(map(_is_damage, complaints)):
+        return [None] * len(found)
+    for file, (facts, seen) in zip(pictures, found, strict=True):
+        if facts is not None and seen is not None:
+            previews.keep(file, seen)
+    return [facts for facts, _ in found]
 
 
-def _proven(data: bytes) -> dict[str, Any] | None:
+def _proven(data: bytes) -> tuple[dict[str, Any] | None, Pixels | None]:
     try:
         _look_over(data)
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _enough(data))
-        return None if pixels is None else _facts(data, pixels)
+        pixels = previews.decoded(data, *(dimensions(data) or (0, 0)))
+        return (None if pixels is None else _facts(data, pixels)), pixels
     except (BadPicture, cv2.error, MemoryError):
-        return None
+        return None, None
 
 
 def clean(data: bytes) -> Cleaned:
@@ -100,20 +108,16 @@ def _look_over(data: bytes) -> None:
 
 
 def _decoded(data: bytes) -> Pixels:
-    """Its pixels for proof."""
-    return _decode(data, _enough(data))
+    """Its pixels for proof.
 
-
-def _enough(data: bytes) -> int:
-    """How to decode it for proof. Of a JPEG all is read and every code in it decoded, which is where damage shows; only
-    the arithmetic that makes eight by eight pixels of each block, and can't fail, is done for one (measured: 2 to 5
-    times as fast)."""
+    Of a JPEG all is read and every code in it decoded, which is where damage shows; only the arithmetic that makes
+    eight by eight pixels of each block, and can't fail, is done for one (measured: 2 to 5 times as fast)."""
     flags = cv2.IMREAD_REDUCED_GRAYSCALE_8 if kind_of(data) == "jpeg" else cv2.IMREAD_GRAYSCALE
-    return flags | cv2.IMREAD_IGNORE_ORIENTATION
+    return _decode(data, flags | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
 def _facts(data: bytes, pixels: Pixels) -> dict[str, Any]:
-    """`pixels` tell the size where the beginning doesn't; those of a JPEG are fewer than it has."""
+    """`pixels` tell the size where the beginning doesn't, of which they then are all."""
     width, height = dimensions(data) or (pixels.shape[1], pixels.shape[0])
     return told(data) | {"width": width, "height": height}
 

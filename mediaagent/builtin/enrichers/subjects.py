@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mediaagent.api import PostPart, side_by_side
+from mediaagent.api import PostPart, preview, side_by_side
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Frame", "Subject", "light_of", "load", "near", "sharpness_of", "subjects"]
 
-_SIDE = 640  # pixels of the longer side on which pictures are judged
 _BACKGROUND_OF = 25  # frames are enough for a median
 _SMALLEST = 0.001  # of the picture: what moves and is smaller is a leaf, or the clock in the corner
 _DARK, _BRIGHT = 6, 249  # grey levels beyond which there is nothing to see
@@ -46,17 +45,10 @@ class Subject(Struct, frozen=True):
 
 
 def load(part: PostPart) -> Frame | None:
-    import cv2
-
     width, height = part.facts.get("width", 0), part.facts.get("height", 0)
-    reduced = {1: cv2.IMREAD_GRAYSCALE, 2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4}
-    by = next((by for by in (4, 2) if max(width, height) >= by * _SIDE), 1)  # decoders can do this much faster
-    grey = cv2.imread(str(part.file), reduced[by] | cv2.IMREAD_IGNORE_ORIENTATION)
+    grey = preview(part.file, width, height)
     if grey is None:
         return None
-    scale = min(1.0, _SIDE / max(grey.shape))
-    if scale < 1:
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     box = part.facts.get("motion_box")
     if not box or not width:
         return Frame(part.name, grey, None)
@@ -109,7 +101,7 @@ def _subject(frame: Frame, background: Pixels | None) -> Subject | None:
     difference = cv2.absdiff(smooth, background)
     threshold = max(18.0, 6.0 * _median(difference))
     changed = cv2.morphologyEx((difference > threshold).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(changed)
+    count, labels, stats, _ = _components(changed)
     areas = stats[1:, cv2.CC_STAT_AREA].astype(float)
     if frame.box is not None:
         inside = np.bincount(_cut(labels, frame.box).ravel(), minlength=count)[1:].astype(float)
@@ -121,6 +113,14 @@ def _subject(frame: Frame, background: Pixels | None) -> Subject | None:
     mask = (labels == best).astype(np.uint8)
     ghost = _edge(background, mask) > _edge(smooth, mask)
     return Subject(left, top, mask[top : top + high, left : left + wide], ghost)
+
+
+def _components(mask: Pixels) -> Any:
+    """Connected areas: how many, which pixel belongs to which, the measures of each. The default takes twice as long
+    over labels of 32 bits as this older way does (OpenCV 5.0)."""
+    import cv2
+
+    return cv2.connectedComponentsWithStatsWithAlgorithm(mask, 8, cv2.CV_32S, cv2.CCL_GRANA)
 
 
 def _median(grey: Pixels) -> float:

@@ -62,6 +62,7 @@ class ProcessWorkbench:
         `patience`: seconds for one picture (an enricher gets more, by the number and the size
         of parts, and by its own `time_limit`). `idle`: for `rest`."""
         self._secrets, self._patience = secrets, patience
+        self._known = (frozenset[str](), Known(()))  # the secrets as they were, and their forms
         self._child = SharedChild(limits or Limits(), idle, steady)
 
     # --- the port -----------------------------------------------------------------------------------------------------
@@ -94,7 +95,7 @@ class ProcessWorkbench:
             post = self._proven(post, notes, decode)
         for step, options in steps:
             post = self._enriched(post, event, step, options, folder, notes)
-        gate = Gate(self._of_text, Known(self._secrets()), folder)
+        gate = Gate(self._of_text, self._own(), folder)
         post = gate.passed(self._cleaned(post, folder, notes, decode, proven=bool(steps)), event)
         return post, (*notes, *gate.notes)
 
@@ -135,6 +136,13 @@ class ProcessWorkbench:
     def pid(self) -> int:
         """Of the child; 0 when there is none."""
         return self._child.pid
+
+    def _own(self) -> Known:
+        """This machine's secrets as they are now. Their forms are made once, as long as they stay the same."""
+        values = frozenset(self._secrets())
+        if values != self._known[0]:
+            self._known = (values, Known(values))
+        return self._known[1]
 
     # --- steps --------------------------------------------------------------------------------------------------------
 

@@ -279,6 +279,17 @@ def test_a_key_with_signs_is_found_percent_encoded_and_escaped(pile: Pile) -> No
     assert b"ord" not in text_of(sent)
 
 
+def test_a_key_that_is_changed_meanwhile_does_not_leave_either(pile: Pile) -> None:
+    own = [OWN]
+    with opened(secrets=lambda: own) as bench:
+        for number, key in enumerate([OWN, "another-key-of-this-agent", OWN]):
+            own[:] = [key]
+            made = pile.made / f"{number}"
+            made.mkdir()
+            (sent,) = bench.prepare(entry(put(pile, f"{number}.log", key.encode())), event(), [], made)[0].parts
+            assert text_of(sent) == b"[redacted: key of this agent]"
+
+
 def test_the_child_is_never_told_a_key(pile: Pile, misbehaving: None) -> None:
     """Searched for in all of its memory, after it has looked through a text without the key and one that is packed."""
     parts = [put(pile, "a.log", LOG), put(pile, "b.gz", gzip.compress(LOG))]

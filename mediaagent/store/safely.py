@@ -184,9 +184,6 @@ def remove(folder: Path, *, anyhow: bool = False) -> None:
         finally:
             os.close(descriptor)
         folder.rmdir()
-    except FileNotFoundError:
-        if not anyhow:
-            raise
     except OSError:
         import shutil
 

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -73,13 +72,14 @@ class Launched:
         atexit.unregister(self._clear_room)
 
     def _clear_room(self) -> None:
-        with suppress(FileNotFoundError):
-            try:
-                self.room.rmdir()  # it was not used, as most are not
-            except OSError:
-                import shutil
+        try:
+            self.room.rmdir()  # it was not used, as most are not
+        except FileNotFoundError:
+            pass
+        except OSError:
+            import shutil
 
-                shutil.rmtree(self.room, ignore_errors=True)
+            shutil.rmtree(self.room, ignore_errors=True)
 
 
 def ahead() -> None:

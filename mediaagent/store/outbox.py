@@ -118,10 +118,11 @@ class SqliteOutbox:
                 replaced = [(part.id,) for part in sighting.spare if part.event_key]
                 connection.executemany("UPDATE parts SET spare = 1 WHERE id = ?", replaced)
             connection.executemany("UPDATE parts SET shown = 0 WHERE id = ?", [(part.id,) for part in sighting.unshown])
-            connection.execute(
-                "UPDATE events SET topic = ?, outcome = ?, keep_until = ? WHERE id = ?",
-                (sighting.topic, sighting.outcome, epoch(self._now() + sighting.keep) if sighting.keep else 0, event),
-            )
+            if known:
+                connection.execute(
+                    "UPDATE events SET topic = ?, outcome = ?, keep_until = ? WHERE id = ?",
+                    (*self._ending(sighting), event),
+                )
             detail = sighting.nothing or _names(fresh or spare)
             self._history(connection, source, event, f"event {done}", f"{detail}{_WHY.get(done, '')}")
             if done == "late":
@@ -142,8 +143,8 @@ class SqliteOutbox:
         state = "dismissed" if reason else "new"
         cursor = connection.execute(
             "INSERT INTO events"
-            " (source, key, kind, happened_at, facts, route, revision, state, reason, closed_at, prepare_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)",
+            " (source, key, kind, happened_at, facts, route, revision, state, reason, closed_at, prepare_at,"
+            " topic, outcome, keep_until) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
             (
                 source,
                 sighting.key,
@@ -155,12 +156,17 @@ class SqliteOutbox:
                 reason,
                 now,
                 now,
+                *self._ending(sighting),
             ),
         )
         event = int(cursor.lastrowid or 0)
         if not reason:
             self._address(connection, event, source, sighting, targets)
         return event
+
+    def _ending(self, sighting: Sighting) -> tuple[str, str, float]:
+        """What it is about, how it ended, and until when its copies stay."""
+        return sighting.topic, sighting.outcome, epoch(self._now() + sighting.keep) if sighting.keep else 0
 
     def _address(
         self, connection: sqlite3.Connection, event: int, source: str, sighting: Sighting, targets: Sequence[str]

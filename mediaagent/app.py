@@ -34,7 +34,7 @@ from mediaagent.planning import (
     self_checks,
     sent_to,
 )
-from mediaagent.ports import Lookout
+from mediaagent.ports import Lookout, Uploader
 from mediaagent.settings import Settings
 from mediaagent.store import proof
 from mediaagent.store.drop import DropFolder
@@ -44,6 +44,7 @@ from mediaagent.store.state import StateFolder, watched_since
 if TYPE_CHECKING:
     from mediaagent.store.figures import Figures
     from mediaagent.store.owner import Owner
+    from mediaagent.workbench.bench import ProcessWorkbench
 
 __all__ = [
     "Agent",
@@ -92,7 +93,7 @@ def workbench_gaps() -> Mapping[str, str]:
         bench.close()
 
 
-def make_workbench(made: Plan | None = None, *, reads: Iterable[Path], writes: Iterable[Path] = ()) -> Any:
+def make_workbench(made: Plan | None = None, *, reads: Iterable[Path], writes: Iterable[Path] = ()) -> ProcessWorkbench:
     """The workbench, which lets none of the plan's own secrets out. Its child sees these files and folders only, and
     what the plan's enrichers need; it changes what lies in `writes`."""
     from mediaagent.workbench.bench import Limits, ProcessWorkbench
@@ -112,8 +113,8 @@ class Agent(msgspec.Struct):
     plan: Plan
     state: StateFolder
     lookout: Lookout
-    reading: Any  # a workbench of its own, for what the watching thread reads: enrichers may take minutes
-    workbench: Any
+    reading: ProcessWorkbench  # one of its own, for what the watching thread reads: enrichers may take minutes
+    workbench: ProcessWorkbench
     watching: Watching
     preparing: Preparing
     lanes: list[Lane]
@@ -165,40 +166,44 @@ def make_agent(settings: Settings, log: Any = None, watch: Mapping[str, Source] 
     spool = settings.agent.state / "spool"
     reading = make_workbench(reads=[spool])
     workbench = make_workbench(made, reads=[spool], writes=[spool / "events"])
+    intake = _intake(settings, state, tuple(made.uploaders), log)
     private = private_files(settings, made.uploaders)
     chapters = {
         name: Securing(source, lookout, state.ledger, state.spool, reading, clock, log, Marks(), private=private)
         for name, source in watched.items()
     }
-    intake = _intake(settings, state, tuple(made.uploaders), log)
-    watching = Watching(
-        chapters=chapters,
-        outbox=state.outbox,
-        ledger=state.ledger,
-        lookout=lookout,
-        baselines=state,
-        clock=clock,
-        log=log,
-        rescan=settings.agent.rescan,
-        trouble=state.trouble,
-        intake=intake,
-        hints=watch is None and settings.agent.lookout != "walk",
-    )
-    lanes = [
-        Lane(
-            Target(name=name, uploader=uploader, trouble=partial(state.trouble, f"upload.{name}")),
-            state.deliveries,
-            workbench,
-            state.spool,
-            clock,
-            log,
-        )
-        for name, uploader in made.uploaders.items()
-    ]
     sources = {**made.sources, **watched, intake.source.name: intake.source}
-    preparing = Preparing(sources, state.outbox, state.spool, workbench, clock, log)
-    housekeeping = Housekeeping(state.database, state.spool, state.ledger, clock.now)
-    return Agent(made, state, lookout, reading, workbench, watching, preparing, lanes, housekeeping, clock)
+    return Agent(
+        plan=made,
+        state=state,
+        lookout=lookout,
+        reading=reading,
+        workbench=workbench,
+        watching=Watching(
+            chapters=chapters,
+            outbox=state.outbox,
+            ledger=state.ledger,
+            lookout=lookout,
+            baselines=state,
+            clock=clock,
+            log=log,
+            rescan=settings.agent.rescan,
+            trouble=state.trouble,
+            intake=intake,
+            hints=watch is None and settings.agent.lookout != "walk",
+        ),
+        preparing=Preparing(sources, state.outbox, state.spool, workbench, clock, log),
+        lanes=[_lane(name, uploader, state, workbench, clock, log) for name, uploader in made.uploaders.items()],
+        housekeeping=Housekeeping(state.database, state.spool, state.ledger, clock.now),
+        clock=clock,
+    )
+
+
+def _lane(
+    name: str, uploader: Uploader, state: StateFolder, workbench: ProcessWorkbench, clock: SystemClock, log: Any
+) -> Lane:
+    target = Target(name=name, uploader=uploader, trouble=partial(state.trouble, f"upload.{name}"))
+    return Lane(target, state.deliveries, workbench, state.spool, clock, log)
 
 
 def _intake(settings: Settings, state: StateFolder, targets: tuple[str, ...], log: Any) -> Intake:

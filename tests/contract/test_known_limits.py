@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from mediaagent.api import Post, PostPart, Sighting, Text
+from mediaagent.api import Post, PostPart, Receipt, Sighting, Text
 from mediaagent.builtin.uploaders.known import Known
 from mediaagent.journey.deliver import Lane
 from mediaagent.journey.plan import Target
 from mediaagent.ports import Prepared
 from mediaagent.store.state import StateFolder
-from mediaagent.testing import FakeClock
+from mediaagent.testing import FakeClock, Notes
 from mediaagent.workbench.bench import ProcessWorkbench
 from tests.contract.known_steps import seen, uploader_for, watched
 from tests.doubles.known import STOCK
@@ -92,3 +92,18 @@ def test_a_site_that_takes_no_file_at_all_gets_the_text(closing: list[ProcessWor
         assert outgoing.run() == 2
         (made,) = double.posts
         assert seen(made).text.count("Left out: ") == 3
+
+
+@pytest.mark.parametrize("kind", ["status", "entry"])
+def test_a_text_as_long_as_a_site_takes_is_posted_once_and_found_again(kind: str, tmp_path: Path) -> None:
+    limits = Limits(post_max_size=40 * MB, client_max_body_size=40 * MB)
+    with watched(limits=limits) as double:
+        known = uploader_for(double)
+        for number in range(2):
+            text = f"{number} " * (3 * MB)
+            post = Post(kind=kind, title="Log", happened_at=NOON, body=(Text(text),), source="ci", key=f"k{number}")  # type: ignore[arg-type]
+            receipt = known.upload(post, f"abcdef{number}", Notes())
+            found = known.find(f"abcdef{number}")
+            assert isinstance(found, Receipt)
+            assert found.url == receipt.url
+        assert len(double.posts) == 2

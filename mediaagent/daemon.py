@@ -148,21 +148,26 @@ class Service:
     def _watch(self) -> None:
         tidy_at = 0.0
         while not self._stopping.is_set():
-            try:
-                wait = self._round()
-                self._agent.reading.rest()
-                if time.monotonic() >= tidy_at:
-                    self._agent.housekeeping.tidy()
-                    self._tell_silence()
-                    tidy_at = time.monotonic() + _TIDY_EVERY
-            except (sqlite3.Error, OSError, StateError) as error:
-                self._troubled("watch", error)
-                wait = _AFTER_TROUBLE
-            except Exception:  # a mistake of ours: what it was about is looked at again, and the rest goes on
-                self._log.exception("unexpected", where="watch")
-                wait = _AFTER_TROUBLE
+            wait = self._turn("watch", self._round)
+            if time.monotonic() >= tidy_at:
+                tidy_at = time.monotonic() + self._turn("tidy", self._tidy)
             self._turning()
             self._bells["watch"].wait(min(wait, max(tidy_at - time.monotonic(), 0.0), self._watchdog.wait()))
+
+    def _turn(self, where: str, body: Callable[[], float]) -> float:
+        """Seconds until the next one, as it says itself; one that fails is tried again after a while, and no sooner."""
+        try:
+            return body()
+        except (sqlite3.Error, OSError, StateError) as error:
+            self._troubled(where, error)
+        except Exception:  # a mistake of ours: what it was about is looked at again, and the rest goes on
+            self._log.exception("unexpected", where=where)
+        return _AFTER_TROUBLE
+
+    def _tidy(self) -> float:
+        self._agent.housekeeping.tidy()
+        self._tell_silence()
+        return _TIDY_EVERY
 
     def _tell_silence(self) -> None:
         """Sources from which something is expected, and nothing comes."""
@@ -184,6 +189,7 @@ class Service:
         if done["new"] or done["revised"]:
             self._bells["prepare"].ring()
         self._watch_spool()
+        self._agent.reading.rest()
         return wait
 
     def _follow_clock(self) -> None:

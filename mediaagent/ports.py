@@ -251,19 +251,19 @@ class Drop(Protocol):
     """Where other programs hand over what is to be posted."""
 
     def waiting(self) -> Sequence[str]:
-        """Bundles that are whole, oldest first."""
+        """Bundles that are whole, oldest first. Raises OSError."""
 
     def copy(self, name: str) -> Sequence[Part]:
-        """Copies of a bundle, not durable yet; none when it was taken before. Raises Unsecured."""
+        """Copies of a bundle, not durable yet; none when it was taken before. Raises Unsecured or OSError."""
 
     def keep(self, parts: Sequence[Part]) -> None:
         """Makes the copies of several bundles durable, and writes them down. Raises Unsecured; none is kept then."""
 
     def remove(self, name: str) -> None:
-        """It was taken."""
+        """It was taken. Raises OSError."""
 
     def refuse(self, name: str) -> Path:
-        """Sets aside what can't be used."""
+        """Sets aside what can't be used. Raises OSError."""
 
 
 class Workbench(Protocol):

@@ -30,7 +30,10 @@ def preview(file: Path, width: int = 0, height: int = 0) -> Pixels | None:
     `width`, `height`: its size, where it is known; a decoder can reduce large pictures much faster then. None: no
     decoder reads it. Raises OSError."""
     found = _kept.pop(_key(file), None)
-    return decoded(file.read_bytes(), width, height) if found is None else found
+    if found is not None:
+        return found
+    data = file.read_bytes()
+    return decoded(data, width, height) if data else None
 
 
 def keep(file: Path, pixels: Pixels) -> None:

@@ -41,7 +41,7 @@ def _outside(made: Plan) -> list[Problem]:
     from mediaagent import app
     from mediaagent.cli import rights, surroundings
 
-    found = [*surroundings.folders(made), *rights.closed_to_us(made)]
+    found = [*surroundings.folders(made), *surroundings.drop(made.settings), *rights.closed_to_us(made)]
     found += [*surroundings.watch_limits(made), *surroundings.instances(made)]
     found += [*surroundings.state(made.settings), *rights.memory(made.settings.agent.state)]
     found += surroundings.room_of_targets(made)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mediaagent.app import Plan
     from mediaagent.settings import Settings
 
-__all__ = ["folders", "instances", "room_of_targets", "state", "troubles", "watch_limits", "workbench"]
+__all__ = ["drop", "folders", "instances", "room_of_targets", "state", "troubles", "watch_limits", "workbench"]
 
 _LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")
 #: More folders than this are not counted: it would take too long, and is a fact worth telling by itself.
@@ -36,6 +36,21 @@ def folders(made: Plan) -> Iterator[Problem]:
     for name, source in made.sources.items():
         for root in source.watcher.roots:
             yield from _folder(f"watch.{name}", root)
+
+
+def drop(settings: Settings) -> Iterator[Problem]:
+    """A drop folder that the agent can't take anything from. One that is not there is made by who hands over first."""
+    from mediaagent.memory import drop_folder
+
+    folder = drop_folder(settings)
+    if os.path.lexists(folder) and not folder.is_dir():
+        todo = "remove it, or name another `drop`; docs/operations.md tells how it is made"
+        yield Problem(where="agent.drop", what=f"{printable(folder)} is no folder", todo=todo)
+    elif folder.is_dir() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        what = f"{printable(folder)} can't be read and emptied by this user ({user()})"
+        yield Problem(
+            where="agent.drop", what=what, todo="make this user its owner: what is handed over is taken there"
+        )
 
 
 def _folder(where: str, root: Path) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from mediaagent.errors import Gone, Refused, Unsecured
 from mediaagent.handover import SOURCE, goes_on
 from mediaagent.journey.plan import Log, Source
-from mediaagent.model import Claim, Defaults, Ignored, Part, Route, SeenFile, Sighting
+from mediaagent.model import Claim, Defaults, Ignored, Part, Route, SeenFile, Sighting, printable
 from mediaagent.ports import Drop
 
 __all__ = ["Handed", "Intake", "source_of"]
@@ -129,11 +129,14 @@ class Intake(Struct):
         Returns how many were taken."""
         copies: dict[str, Sequence[Part]] = {}
         trouble, self.more = "", False
-        for name in self.drop.waiting():
-            self.more = len(copies) == _BATCH
-            if self.more:
-                break
-            trouble = self._copy(name, copies) or trouble
+        try:
+            for name in self.drop.waiting():
+                self.more = len(copies) == _BATCH
+                if self.more:
+                    break
+                trouble = self._copy(name, copies) or trouble
+        except OSError as error:  # of the folder itself: no reason to look at nothing else
+            trouble = f"the drop folder can't be read: {_in_words(error)}"
         trouble = self._keep(copies) or trouble
         self.trouble("drop", trouble)
         return sum(1 for parts in copies.values() if parts)
@@ -143,12 +146,13 @@ class Intake(Struct):
         try:
             copies[name] = self.drop.copy(name)
         except Refused as refused:
-            aside = self.drop.refuse(name)
-            self.log.warning("not taken", source=self.source.name, bundle=name, reason=str(refused), aside=str(aside))
+            return self._refuse(name, str(refused))
         except Gone:
             pass
         except Unsecured as error:  # no room, no rights: it stays, and is tried again
             return f"what was handed over can't be taken: {error}"
+        except OSError as error:
+            return f"what was handed over can't be taken: {_in_words(error)}"
         return ""
 
     def _keep(self, copies: dict[str, Sequence[Part]]) -> str:
@@ -158,8 +162,26 @@ class Intake(Struct):
         except Unsecured as error:
             copies.clear()
             return f"what was handed over can't be taken: {error}"
+        trouble = ""
         for name, parts in copies.items():
-            self.drop.remove(name)
             if parts:
                 self.log.info("handed over", source=self.source.name, bundle=name, files=len(parts) - 1)
+            try:
+                self.drop.remove(name)
+            except OSError as error:  # it is known, so it is not taken twice
+                trouble = f"what was handed over is taken and can't be removed: {_in_words(error)}"
+        return trouble
+
+    def _refuse(self, name: str, reason: str) -> str:
+        """Sets it aside. Returns why it still lies there."""
+        try:
+            aside = self.drop.refuse(name)
+        except OSError as error:
+            return f"{reason}; and it can't be set aside: {_in_words(error)}"
+        self.log.warning("not taken", source=self.source.name, bundle=name, reason=reason, aside=str(aside))
         return ""
+
+
+def _in_words(error: OSError) -> str:
+    name = error.filename if isinstance(error.filename, str | bytes | Path) else ""
+    return f"{printable(name)}: {error.strerror}" if name else str(error.strerror or error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 import time
@@ -38,7 +39,9 @@ class DropFolder:
         self._source = source
 
     def waiting(self) -> list[str]:
-        """Bundles that lie there, oldest first; left-overs of killed programs are removed on the way."""
+        """Bundles that lie there, oldest first; left-overs of killed programs are removed on the way.
+
+        Raises OSError."""
         names = []
         with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
             for entry in entries:
@@ -76,15 +79,18 @@ class DropFolder:
         self._ledger.keep(self._spool.settle(parts))
 
     def remove(self, name: str) -> None:
-        """It is ours by now."""
+        """It is ours by now. Raises OSError."""
         taken = self.folder / f"{_TAKEN}{name}"  # a kill in the middle leaves nothing that looks like a broken bundle
         with suppress(FileNotFoundError):
             (self.folder / name).rename(taken)
             remove(taken)
 
     def refuse(self, name: str) -> Path:
-        """Sets aside what can't be used."""
-        aside = self.folder / f"{REFUSED}{name}"
+        """Sets aside what can't be used. Raises OSError."""
+        for number in itertools.count(1):
+            aside = self.folder / (f"{REFUSED}{name}" if number == 1 else f"{REFUSED}{name}-{number}")
+            if not os.path.lexists(aside):  # whoever may hand over may make such a folder, too
+                break
         (self.folder / name).rename(aside)
         return aside
 

@@ -243,7 +243,7 @@ def test_the_same_file_twice_in_a_post_is_taken_away_once(tmp_path: Path) -> Non
 
 def test_a_full_disk_while_encrypting_only_delays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full = Path("/dev/full").open("r+b", buffering=0)  # noqa: SIM115  (it is closed by what is tested)
-    monkeypatch.setattr(encryption.tempfile, "TemporaryFile", lambda: full)
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda: full)
     file = tmp_path / "a.wav"
     file.write_bytes(b"RIFF" * 100_000)
     with pytest.raises(Deferred, match="No space left") as caught:

@@ -95,5 +95,7 @@ def test_there_is_room_for_a_visit_and_no_more(tmp_path: Path, monkeypatch: pyte
 def test_what_no_decoder_reads_has_none(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"no picture")
     assert previews.preview(tmp_path / "a.jpg") is None
+    (tmp_path / "a.jpg").write_bytes(b"")
+    assert previews.preview(tmp_path / "a.jpg") is None
     with pytest.raises(FileNotFoundError):
         previews.preview(tmp_path / "gone.jpg")

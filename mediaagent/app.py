@@ -40,6 +40,7 @@ from mediaagent.store import proof
 from mediaagent.store.drop import DropFolder
 from mediaagent.store.housekeeping import Housekeeping
 from mediaagent.store.state import StateFolder, watched_since
+from mediaagent.workbench import rooms
 
 if TYPE_CHECKING:
     from mediaagent.store.figures import Figures
@@ -155,6 +156,8 @@ def make_agent(settings: Settings, log: Any = None, watch: Mapping[str, Source] 
     made, problems = plan(settings)
     if problems:
         raise ConfigError(problems)
+    if watch is None:
+        rooms.sweep()
     watched = made.sources if watch is None else watch
     log = log or logs.get()
     os.umask(0o077)  # what the agent writes is its owner's alone, whatever rights the state folder has

@@ -5,7 +5,6 @@ Imports little, so that a command which will need a child can have one started b
 
 from __future__ import annotations
 
-import atexit
 import os
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 import mediaagent
+from mediaagent.workbench.rooms import Room
 
 __all__ = ["Launched", "ahead", "dismiss", "launch"]
 
@@ -28,8 +28,7 @@ class Launched:
     def __init__(self) -> None:
         self.socket, theirs = socket.socketpair()
         self.words = _scratch()
-        self.room = _room()
-        atexit.register(self._clear_room)
+        self.room = Room()
         self.process: subprocess.Popen[bytes] | None = None
         started = threading.Event()
         # The kernel ends a child whose parent *thread* ends (PR_SET_PDEATHSIG), so it gets a thread that outlives it.
@@ -46,7 +45,7 @@ class Launched:
                 stdout=self.words,
                 stderr=self.words,
                 cwd="/",
-                env=_environment() | {"TMPDIR": os.fspath(self.room)},
+                env=_environment() | {"TMPDIR": os.fspath(self.room.path)},
                 start_new_session=True,
             )
         except OSError as error:
@@ -68,18 +67,7 @@ class Launched:
         self.keeper.join(10)
         self.socket.close()
         self.words.close()
-        self._clear_room()
-        atexit.unregister(self._clear_room)
-
-    def _clear_room(self) -> None:
-        try:
-            self.room.rmdir()  # it was not used, as most are not
-        except FileNotFoundError:
-            pass
-        except OSError:
-            import shutil
-
-            shutil.rmtree(self.room, ignore_errors=True)
+        self.room.clear()
 
 
 def ahead() -> None:
@@ -106,19 +94,6 @@ def _scratch() -> IO[bytes]:
         import tempfile
 
         return tempfile.TemporaryFile()
-
-
-def _room() -> Path:
-    """An empty folder that nobody else can open, where temporary files go."""
-    try:
-        place = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108  the name is new, and nobody can guess it
-        room = Path(place, f"mediaagent-{os.urandom(8).hex()}").absolute()
-        room.mkdir(mode=0o700)
-        return room
-    except OSError:
-        import tempfile  # knows more places; it is not loaded before it is needed, since it loads a dozen others
-
-        return Path(tempfile.mkdtemp(prefix="mediaagent-"))
 
 
 def _environment() -> dict[str, str]:

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from mediaagent.errors import Deferred, Discarded, Rejected
 from mediaagent.handover import SOURCE
 from mediaagent.model import Event, Fingerprint, Link, Part, Post, PostPart, Pre, Text
-from mediaagent.workbench import launch
+from mediaagent.workbench import launch, rooms
 from mediaagent.workbench.bench import Limits, ProcessWorkbench
 from mediaagent.workbench.judge import more_for
 from mediaagent.workbench.turns import Turns
@@ -590,14 +590,39 @@ def test_a_child_that_was_started_ahead_serves_whoever_asks_first(pile: Pile) ->
 def test_a_child_that_nobody_asked_for_is_dismissed_and_leaves_nothing() -> None:
     launch.ahead()
     (ahead,) = launch._waiting
-    assert ahead.room.is_dir()
+    assert ahead.room.path.is_dir()
     assert ahead.process
-    (ahead.room / "begun").write_text("by a library")
+    (ahead.room.path / "begun").write_text("by a library")
     launch.dismiss()
     assert launch._waiting == []
     assert not ahead.keeper.is_alive()
     assert ahead.process.returncode == -signal.SIGKILL
-    assert not ahead.room.exists()
+    assert not ahead.room.path.exists()
+
+
+def test_rooms_of_children_whose_parent_was_killed_are_removed_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for name in ("mediaagent-0123456789abcdef", "mediaagent-00000000000000aa", "mediaagent-notes", "other"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "mediaagent-0123456789abcdef" / "begun").write_text("by a library")
+    (tmp_path / "mediaagent-1111111111111111").symlink_to(tmp_path / "other")
+    with opened() as bench:
+        assert bench.held()
+        (used,) = {path.name for path in tmp_path.glob("mediaagent-*")} - {
+            "mediaagent-0123456789abcdef",
+            "mediaagent-00000000000000aa",
+            "mediaagent-1111111111111111",
+            "mediaagent-notes",
+        }
+        for path in tmp_path.iterdir():
+            if path.name != "mediaagent-00000000000000aa":  # made just now: whoever made it may not hold it yet
+                os.utime(path, (1, 1), follow_symlinks=False)
+        rooms.sweep()
+        left = {path.name for path in tmp_path.iterdir()}
+    assert left == {used, "mediaagent-00000000000000aa", "mediaagent-1111111111111111", "mediaagent-notes", "other"}
+    assert not (tmp_path / used).exists()
 
 
 @pytest.mark.parametrize("place", ["/nowhere", ""])

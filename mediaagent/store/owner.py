@@ -16,7 +16,7 @@ from msgspec import Struct
 from mediaagent.errors import StateError
 from mediaagent.refusals import refused
 from mediaagent.store.database import Damaged, Database, put_in_doubt
-from mediaagent.store.reading import running
+from mediaagent.store.reading import connect, running
 
 __all__ = ["Done", "Owner"]
 
@@ -31,10 +31,16 @@ class Done(Struct, frozen=True):
 
 
 class Owner:
-    """A short-lived writer of the database at `path`. Raises StateError."""
+    """A short-lived writer of the database at `path`. Raises StateError.
+
+    It never migrates: an agent of the older version may be running on it, or be started meanwhile.
+    """
 
     def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
         self._now = now
+        # Asked by a reader: who opens it to write would take away what tells the agent of a loss.
+        if reader := connect(path):
+            reader.close()
         try:
             self._database = Database(path, doubtful=running(path.parent) is None)  # else its log is in use
         except StateError as error:

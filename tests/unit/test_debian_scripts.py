@@ -1,6 +1,6 @@
 """The package's maintainer scripts, in the orders in which dpkg calls them (Debian Policy, chapter 6).
 
-What ran before an upgrade, a removal or a deconfiguration runs after it, be it done or given up; what did not run does not.
+What ran before an upgrade, a removal or a deconfiguration runs after it, done or given up; what did not run does not.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@
     ├── ConfigError(problems)      the settings can't be used; carries every problem found, not only the first
     ├── PluginError                a plug-in could not be found or loaded
     ├── StateError                 the state folder can't be used (locked, read-only, from a newer version)
-    │   └── NoRoom                 its disk is full: what waits goes on when there is room
+    │   ├── NoRoom                 its disk is full: what waits goes on when there is room
+    │   └── Outdated               its memory is of an older version: the agent migrates it when it starts
     ├── Outcome                    an uploader's or enricher's word about one post
     │   ├── Deferred               not now: try again later
     │   │   └── Stopping           the agent ends: nothing is known of the post, and nothing is written down
@@ -43,6 +44,7 @@ __all__ = [
     "MediaAgentError",
     "NoRoom",
     "Outcome",
+    "Outdated",
     "PluginError",
     "Refused",
     "Rejected",
@@ -79,6 +81,10 @@ class StateError(MediaAgentError):
 
 class NoRoom(StateError):
     """Its disk is full."""
+
+
+class Outdated(StateError):
+    """Its memory is of an older version, which the agent alone migrates."""
 
 
 class Outcome(MediaAgentError):

@@ -6,12 +6,15 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mediaagent import app
-from mediaagent.errors import ConfigError, MediaAgentError
+from mediaagent.errors import ConfigError, StateError
 from mediaagent.model import Problem
 from mediaagent.settings import Settings
+
+if TYPE_CHECKING:
+    from mediaagent.store.figures import Figures
 
 __all__ = ["start"]
 
@@ -29,7 +32,7 @@ def start(settings: Settings, log: Any) -> None:
         todo = "pip install 'mediaagent[metrics]', or take the line out"
         raise ConfigError([Problem(where="agent.metrics", what="prometheus_client is missing", todo=todo)]) from None
     registry = prometheus_client.CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(settings))
+    registry.register(_Collector(settings, log))
     if agent.metrics is not None:
         host, _, port = agent.metrics.rpartition(":")
         try:
@@ -51,7 +54,7 @@ def _write(path: Path, registry: Any, log: Any) -> None:
         try:
             prometheus_client.write_to_textfile(str(path), registry)
             troubled = ""
-        except (OSError, MediaAgentError) as error:
+        except OSError as error:
             if str(error) != troubled:
                 log.warning("figures not written", path=str(path), reason=str(error))
             troubled = str(error)
@@ -59,19 +62,22 @@ def _write(path: Path, registry: Any, log: Any) -> None:
 
 
 class _Collector:
-    """Reads the figures when they are asked for."""
+    """Reads the figures when they are asked for. Where the memory refuses itself, that is all there is to tell."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, log: Any) -> None:
         self._settings = settings
+        self._log = log
+        self._troubled = ""  # told once, however often somebody asks
 
     def collect(self) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        figures = app.figures(self._settings)
-        now = datetime.now(UTC)
-        up = GaugeMetricFamily("mediaagent_up", "The agent is running.")
-        up.add_metric([], 1.0)
+        figures, now = self._figures(), datetime.now(UTC)
+        up = GaugeMetricFamily("mediaagent_up", "The agent is running, and its memory can be read.")
+        up.add_metric([], float(figures is not None))
         yield up
+        if figures is None:
+            return
         queue = GaugeMetricFamily("mediaagent_deliveries", "Posts by target and state.", labels=["target", "state"])
         age = GaugeMetricFamily("mediaagent_oldest_seconds", "Age of what waits for longest.", labels=["target"])
         tries = CounterMetricFamily("mediaagent_attempts", "Attempts to deliver.", labels=["target"])
@@ -102,7 +108,18 @@ class _Collector:
             gauge.add_metric([], value)
             yield gauge
 
-    def _sources(self, figures: Any) -> Iterator[Any]:
+    def _figures(self) -> Figures | None:
+        try:
+            figures = app.figures(self._settings)
+        except StateError as error:
+            if str(error) != self._troubled:
+                self._log.warning("figures not read", reason=str(error))
+            self._troubled = str(error)
+            return None
+        self._troubled = ""
+        return figures
+
+    def _sources(self, figures: Figures) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         files = CounterMetricFamily("mediaagent_files", "Files taken.", labels=["source"])

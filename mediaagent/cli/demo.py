@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mediaagent.cli import output
+from mediaagent.cli import completing, output
 from mediaagent.cli.home import Home
 
 if TYPE_CHECKING:
@@ -51,7 +51,10 @@ _EXPECTED = [["application", "image", "text"], ["audio"], ["image"]]
     help="Watch a bird's visit, a telephone call and a failed test run become posts on a page; takes about 20 s.",
 )
 @click.option(
-    "--folder", type=click.Path(path_type=Path), help="A new folder for it. [default: mediaagent-demo-… here]"
+    "--folder",
+    type=click.Path(path_type=Path),
+    shell_complete=completing.folders,
+    help="A new folder for it. [default: mediaagent-demo-… here]",
 )
 @click.pass_obj
 def command(home: Home, folder: Path | None) -> int:

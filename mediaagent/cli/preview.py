@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec.structs import replace
 
-from mediaagent.cli import output, stories
+from mediaagent.cli import completing, output, stories
 from mediaagent.cli.hand import Hands
 from mediaagent.cli.home import Home
 from mediaagent.errors import ConfigError, Deferred, Discarded, Unsecured
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--source",
     default="",
+    shell_complete=completing.sources,
     help="As [watch.NAME] would. [default: where FILE lies, else the first; without settings: motion]",
 )
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Keep the outgoing files here.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mediaagent.cli import output, stories
+from mediaagent.cli import completing, output, stories
 from mediaagent.cli.home import Home
 
 if TYPE_CHECKING:
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 
 _STATES = ("rejected", "failed", "held", "sending", "waiting", "delivered", "dropped", "dismissed")
 _SHOWN = 50  # lines of a plain list
+_TARGET = click.option("--target", default="", shell_complete=completing.targets, help="Only to this [upload.NAME].")
 
 
 def _list_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for decorate in reversed(
         [
             click.option("--state", "states", multiple=True, type=click.Choice(_STATES), help="Only these."),
-            click.option("--source", default="", help="Only of this [watch.NAME]."),
-            click.option("--target", default="", help="Only to this [upload.NAME]."),
+            click.option("--source", default="", shell_complete=completing.sources, help="Only of this [watch.NAME]."),
+            _TARGET,
             click.option("--limit", type=click.IntRange(min=1), help=f"At most so many. [{_SHOWN}; JSON: all]"),
             click.option("--all", "everything", is_flag=True, help="Dropped and dismissed ones too."),
             click.option("--json", "as_json", is_flag=True, help="As JSON."),
@@ -180,7 +181,7 @@ def _order(name: str, help: str, act: Callable[[Owner, Iterable[int], str], list
 
     @command.command(name, help=help)
     @click.argument("events", metavar="ID...", type=int, nargs=-1, required=True)
-    @click.option("--target", default="", help="Only to this [upload.NAME].")
+    @_TARGET
     @click.option("--json", "as_json", is_flag=True, help="The outcome as JSON.")
     @click.pass_obj
     def order(home: Home, events: tuple[int, ...], target: str, as_json: bool) -> int:
@@ -195,7 +196,7 @@ _order("release", "Send what was held.", lambda owner, ids, to: owner.release(id
 @command.command("retry", help="Try these again now; what could not be prepared is prepared again.")
 @click.argument("events", metavar="ID...", type=int, nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All that wait, were rejected or could not be prepared.")
-@click.option("--target", default="", help="Only to this [upload.NAME].")
+@_TARGET
 @click.option("--json", "as_json", is_flag=True, help="The outcome as JSON.")
 @click.pass_obj
 def retry(home: Home, events: tuple[int, ...], everything: bool, target: str, as_json: bool) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mediaagent.cli import output
+from mediaagent.cli import completing, output
 from mediaagent.cli.hand import Hands
 from mediaagent.cli.home import Home
 from mediaagent.cli.looking import Look, Looking
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("scan", help="What is seen in SOURCE now and what would happen to it; changes nothing.")
-@click.argument("source")
+@click.argument("source", shell_complete=completing.sources)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_obj
 def command(home: Home, source: str, as_json: bool) -> int:

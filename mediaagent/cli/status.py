@@ -36,11 +36,9 @@ _CRITICAL = timedelta(days=1)
 def command(home: Home, as_json: bool, nagios: bool, late: timedelta) -> int:
     if nagios:
         try:
-            made, agent, figures = _look(home)
+            return _nagios(*_look(home), late)
         except Exception as error:  # whatever it is, a check plug-in says UNKNOWN
-            output.say(f"MEDIAAGENT UNKNOWN - {' '.join(str(error).split())}")
-            return 3
-        return _nagios(made, agent, figures, late)
+            return unknown(str(error))
     made, agent, figures = _look(home)
     if as_json:
         output.say_json(_document(made, agent, figures))
@@ -48,6 +46,12 @@ def command(home: Home, as_json: bool, nagios: bool, late: timedelta) -> int:
         for line in _lines(made, agent, figures):
             output.say(line)
     return int(_waits(figures))
+
+
+def unknown(why: str) -> int:
+    """What a check plug-in says that could not check."""
+    output.say(f"MEDIAAGENT {_NAGIOS[3]} - {output.printable(' '.join(why.split())).replace('|', '/')}")
+    return 3
 
 
 def _look(home: Home) -> tuple[Plan, int | None, Figures]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mediaagent.cli import rights
 from mediaagent.cli.rights import user
-from mediaagent.errors import StateError
+from mediaagent.errors import Outdated, StateError
 from mediaagent.model import Problem, printable
 from mediaagent.options import options_of
 
@@ -182,6 +182,8 @@ def state(settings: Settings) -> Iterator[Problem]:
         yield Problem(where="agent.state", what=what, todo=todo, severity="warning")
     try:
         app.open_queue(settings).close()
+    except Outdated as error:  # nothing is wrong with it: whoever starts the agent after an upgrade asks this before
+        yield Problem(where="agent.state", what=str(error), severity="warning")
     except StateError as error:
         yield Problem(where="agent.state", what=str(error))
 

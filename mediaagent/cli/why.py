@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mediaagent.cli import file_stories, output, stories
+from mediaagent.cli import completing, file_stories, output, stories
 from mediaagent.cli.home import Home
 from mediaagent.options import without_dots
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("why", help="The story of a file (also of one that is gone) or of an event, by its ID or a post's key.")
-@click.argument("what", metavar="PATH|EVENT|KEY")
+@click.argument("what", metavar="PATH|EVENT|KEY", shell_complete=completing.files)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_obj
 def command(home: Home, what: str, as_json: bool) -> int:

@@ -14,9 +14,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from mediaagent.errors import StateError
+from mediaagent.model import printable
 from mediaagent.refusals import refused
 from mediaagent.store.database import Damaged, Database, put_in_doubt
-from mediaagent.store.reading import running
+from mediaagent.store.reading import connect, running
 
 __all__ = ["Done", "Owner"]
 
@@ -31,10 +32,16 @@ class Done(Struct, frozen=True):
 
 
 class Owner:
-    """A short-lived writer of the database at `path`. Raises StateError."""
+    """A short-lived writer of the database at `path`. Raises StateError.
+
+    It never migrates: an agent of the older version may be running on it, or be started meanwhile.
+    """
 
     def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
         self._now = now
+        # Asked by a reader: who opens it to write would take away what tells the agent of a loss.
+        if reader := connect(path):
+            reader.close()
         try:
             self._database = Database(path, doubtful=running(path.parent) is None)  # else its log is in use
         except StateError as error:
@@ -56,11 +63,10 @@ class Owner:
         """Everything that waits, was rejected or could not be prepared; not what its owner holds or has dropped."""
         query = (
             "SELECT DISTINCT e.id FROM deliveries d JOIN events e ON e.id = d.event WHERE e.state <> 'dismissed'"
-            " AND (d.state IN ('waiting', 'rejected') OR d.state = 'held' AND e.state = 'failed')"
-            " AND (? = '' OR d.target = ?) ORDER BY e.id"
+            " AND (d.state IN ('waiting', 'rejected') OR d.state = 'held' AND e.state = 'failed') ORDER BY e.id"
         )
         with self._in_words(), self._database.reading() as connection:
-            events = [row["id"] for row in connection.execute(query, (target, target)).fetchall()]
+            events = [row["id"] for row in connection.execute(query).fetchall()]
         return [done for done in self._each(events, target, self._retry, only=("waiting", "rejected")) if done.ok]
 
     def drop(self, events: Iterable[int], target: str = "") -> list[Done]:
@@ -108,13 +114,17 @@ class Owner:
         found = connection.execute("SELECT * FROM events WHERE id = ?", (event,)).fetchone()
         if found is None:
             return [Done(event, target, False, "there is no such event; `mediaagent queue --all` lists them")]
-        query = "SELECT * FROM deliveries WHERE event = ? AND (? = '' OR target = ?) ORDER BY target"
-        rows = connection.execute(query, (event, target, target)).fetchall()
+        rows = connection.execute("SELECT * FROM deliveries WHERE event = ? ORDER BY target", (event,)).fetchall()
+        rows = [row for row in rows if target in ("", row["target"])]  # SQLite would refuse a name that is no UTF-8
         if found["state"] == "failed" and only:
             only = (*only, "held")
         rows = [row for row in rows if not only or row["state"] in only]
         if not rows:
-            why = f"it does not go to {target}" if target else f"it has no delivery: {found['reason'] or 'no target'}"
+            why = (
+                f"it does not go to {printable(target)}"
+                if target
+                else f"it has no delivery: {found['reason'] or 'no target'}"
+            )
             return [Done(event, target, False, why)]
         return [act(connection, found, row) for row in rows]
 

@@ -143,6 +143,8 @@ class Queue:
     def _rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
         try:
             return self._connection.execute(query, values).fetchall() if self._connection else []
+        except UnicodeEncodeError:  # a word of the command line that is no UTF-8: no text in here is
+            return []
         except sqlite3.Error as error:
             raise refused(self.path, error) or error from error.__cause__
 

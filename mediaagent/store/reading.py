@@ -7,7 +7,7 @@ import socket
 import sqlite3
 from pathlib import Path
 
-from mediaagent.errors import StateError
+from mediaagent.errors import Outdated, StateError
 from mediaagent.refusals import refused
 from mediaagent.store.database import VERSION
 
@@ -15,7 +15,8 @@ __all__ = ["connect", "running"]
 
 
 def connect(path: Path) -> sqlite3.Connection | None:
-    """A connection that only reads; None when there is no memory yet. Raises StateError.
+    """A connection that only reads; None when there is no memory yet. Raises StateError, and Outdated where the
+    memory is of an older version: what is asked of it may not be there yet.
 
     Where no agent has the file open there is no write-ahead log, and SQLite would make one even for a reader; then
     the file is opened as one that nobody changes.
@@ -35,7 +36,23 @@ def connect(path: Path) -> sqlite3.Connection | None:
             f"{path} was written by a newer mediaagent (its version is {found}, this one knows {VERSION}): "
             "use that one, or name another state folder"
         )
+    if 0 < found < VERSION:
+        connection.close()
+        raise _outdated(path, found)
     return connection if found else None
+
+
+def _outdated(path: Path, found: int) -> Outdated:
+    """In words: who migrates it, and how."""
+    process = running(path.parent)
+    said = f"{path} was written by an older mediaagent (its version is {found}, this one knows {VERSION})"
+    if process is None:
+        todo = f"start the agent, which migrates it and keeps a copy as {path.name}.version-{found}"
+        return Outdated(f"{said}: {todo} (`mediaagent run`, or systemctl start mediaagent)")
+    return Outdated(
+        f"{said}, and the running agent (process {process}) has not migrated it: if it was started just now wait for "
+        "it, else restart it, so that it is of this version, too (systemctl restart mediaagent)"
+    )
 
 
 def running(state: Path) -> int | None:

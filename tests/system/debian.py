@@ -152,3 +152,17 @@ def newer(package: Path, folder: Path) -> Path:
     words = ["dpkg-deb", "--root-owner-group", "-Zzstd", "-z1", "--build", folder / "content", target]
     subprocess.run(words, check=True, capture_output=True, timeout=120)
     return target
+
+
+def conflict(folder: Path) -> Path:
+    """A package that breaks this one, so that it has to be deconfigured first; and that can't be unpacked then."""
+    content = folder / "conflict"
+    (content / "DEBIAN").mkdir(parents=True)
+    (content / "DEBIAN" / "control").write_text(
+        "Package: conflict\nVersion: 1\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\n"
+        "Breaks: mediaagent\nDescription: breaks mediaagent\n"
+    )
+    (content / "DEBIAN" / "preinst").write_text("#!/bin/sh\nexit 1\n")
+    (content / "DEBIAN" / "preinst").chmod(0o755)
+    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", content, folder], check=True, capture_output=True)
+    return folder / "conflict_1_all.deb"

@@ -12,7 +12,7 @@ import pytest
 
 from tests.doubles.known import KnownDouble
 from tests.system.agent import DATA, items, wait_for
-from tests.system.debian import KEEP_OLD, DebianRoot, build, newer
+from tests.system.debian import KEEP_OLD, DebianRoot, build, conflict, newer
 
 KEY = "sk1uq2k9umxfgwfmhdaeuj9zdgr18taj"
 PICTURE = next((DATA / "motion" / "four-cameras" / "tree" / "cam1").glob("01-202611230308*.jpg"))
@@ -136,6 +136,9 @@ key = "credential:key_family"
 """
 
 
+#: Of another agent on the same machine.
+OTHER = '[watch.garden]\ntype = "folder"\npath = "/srv/pictures"\n'
+
 #: A unit of somebody else's, with the line of packaging/hooks/systemd.
 BROKEN = """\
 [Unit]
@@ -159,6 +162,8 @@ def test_under_systemd_it_posts_from_within_its_sandbox_and_survives_an_upgrade(
         (root.path / "srv" / folder).mkdir()
     shutil.copy(PICTURE, root.path / "srv" / "pictures" / "robin.jpg")
     shutil.copy(DATA / "sound" / "msg0001.wav", root.path / "srv" / "sound" / "call.wav")
+    root.run("rmdir /etc/mediaagent/keys && systemd-tmpfiles --create mediaagent.conf")
+    assert root.run("stat -c '%a %U %G' /etc/mediaagent/keys").stdout == "700 root root\n"
     key = root.path / "etc" / "mediaagent" / "keys" / "family"
     key.write_text(KEY)
     key.chmod(0o600)
@@ -205,10 +210,23 @@ def test_under_systemd_it_posts_from_within_its_sandbox_and_survives_an_upgrade(
         assert TROUBLE in html.unescape(failed.body)
         assert failed.access == double.site.uuid(double.birdcam)
 
-        process = machine.show("mediaagent", "MainPID")
+        (root.path / "etc" / "mediaagent" / r"a\x20b.toml").write_text(OTHER)
+        machine.run("systemctl", "start", r"mediaagent@a\x20b")
+        processes = {unit: machine.show(unit, "MainPID") for unit in ("mediaagent", r"mediaagent@a\x20b")}
         machine.run("dpkg", "-i", KEEP_OLD, later_in_there)
+        for unit, process in processes.items():
+            assert machine.show(unit, "ActiveState") == "active"
+            assert machine.show(unit, "MainPID") != process
+        # What conflicts with it has it deconfigured; when that is given up, what ran runs on, and no more.
+        conflicting = root.put(conflict(tmp_path))
+        machine.run("systemctl", "stop", r"mediaagent@a\x20b")
+        process = machine.show("mediaagent", "MainPID")
+        assert machine.call("dpkg", "--auto-deconfigure", "-i", conflicting).returncode != 0
         assert machine.show("mediaagent", "ActiveState") == "active"
         assert machine.show("mediaagent", "MainPID") != process
+        running = "systemctl list-units --no-legend --plain --state=active 'mediaagent*.service'"
+        assert machine.run("sh", "-c", running).split()[:1] == ["mediaagent.service"]
+        assert len(machine.run("sh", "-c", running).splitlines()) == 1
         assert len(double.posts) == 3
 
         asked = time.monotonic()
@@ -218,9 +236,7 @@ def test_under_systemd_it_posts_from_within_its_sandbox_and_survives_an_upgrade(
 
         machine.run("systemctl", "start", "mediaagent-once.service")
         assert machine.show("mediaagent-once", "Result") == "success"
-        (root.path / "etc" / "mediaagent" / "second.toml").write_text(
-            '[watch.garden]\ntype = "folder"\npath = "/srv/pictures"\n'
-        )
+        (root.path / "etc" / "mediaagent" / "second.toml").write_text(OTHER)
         machine.run("systemctl", "start", "mediaagent@second")
         assert (root.path / "var" / "lib" / "mediaagent-second" / "outbox.db").exists()
 

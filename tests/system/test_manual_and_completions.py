@@ -75,3 +75,26 @@ def test_a_tab_completes_commands_and_options(name: str, tmp_path: Path) -> None
         shell.type("\x15mediaagent queue re\t\t", r"release[\s\S]*retry|retry[\s\S]*release")
     finally:
         shell.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bash", "zsh"])
+def test_a_tab_completes_files_folders_and_names_of_the_settings(name: str, tmp_path: Path) -> None:
+    assert shutil.which(name), f"there is no {name}: apt-get install {name}"
+    (tmp_path / "robin-in-may.jpg").touch()
+    (tmp_path / "nightly-run").mkdir()
+    (tmp_path / "nightly-run.txt").touch()
+    (tmp_path / "agent.toml").write_text("[watch.feeder]\n[upload.family]\n")
+    shell = Shell(name, tmp_path)
+    try:
+        shell.type(f"cd {tmp_path}; echo th''ere\n", "there")
+        for line, rest in (
+            ("mediaagent post photo rob", r"in-in-may\.jpg ?$"),
+            ("mediaagent why rob", r"in-in-may\.jpg ?$"),
+            ("mediaagent post run nightly-r", r"un/$"),
+            ("mediaagent scan fee", r"der ?$"),
+            ("mediaagent post status --to fam", r"ily ?$"),
+        ):
+            shell.type(f"\x15{line}\t", f"{re.escape(line)}{rest}")
+    finally:
+        shell.close()

@@ -57,6 +57,19 @@ def test_every_loosened_line_says_why(line: str) -> None:
     assert above.startswith("# ") or above == "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX", above
 
 
+def lines_of(name: str) -> dict[str, list[str]]:
+    """What a configuration of tmpfiles.d or sysusers.d has, by what it is of."""
+    lines = (UNITS / name).read_text().splitlines()
+    return {line.split()[1]: line.split() for line in lines if line and not line.startswith("#")}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_a_service_can_t_start_without_is_made_where_no_package_makes_it(name: str) -> None:
+    settings = dict(re.findall(r"^(User|LoadCredential)=(?:\w+:)?(.+)$", (UNITS / name).read_text(), re.MULTILINE))
+    assert settings["User"] in lines_of("sysusers.conf")
+    assert lines_of("tmpfiles.conf")[settings["LoadCredential"]][2:5] == ["0700", "root", "root"]
+
+
 def sandbox(name: str) -> list[str]:
     lines = (UNITS / name).read_text().partition("# --- what it may")[2].partition("[Install]")[0].splitlines()
     return [line for line in lines if re.match(r"[A-Z]", line)]

@@ -170,6 +170,19 @@ def test_why_finds_the_event_of_a_key(place: Place) -> None:
     assert place.call("why", line["key"]).out.startswith("event 1 of feeder")
 
 
+@pytest.mark.parametrize("name", [b"a\xffb.jpg", b"pictures/a\xffb.jpg"])
+def test_why_takes_a_name_that_is_no_utf_8(place: Place, name: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    Memory(place.folder / "state").close()
+    monkeypatch.chdir(place.folder)
+    gone = place.call("why", os.fsdecode(name))
+    assert (gone.code, gone.err) == (0, "")
+    assert "a\\udcffb.jpg: not there" in gone.out
+    Path(os.fsdecode(name)).write_bytes(JPEG)
+    there = place.call("why", os.fsdecode(name))
+    assert (there.code, there.err) == (0, "")
+    assert "a\\udcffb.jpg: a file of 22 bytes" in there.out
+
+
 def test_why_and_scan_tell_a_pipe_alike(place: Place) -> None:
     os.mkfifo(place.pictures / "pipe.jpg")
     out = place.call("why", str(place.pictures / "pipe.jpg")).out

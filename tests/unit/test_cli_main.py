@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -53,6 +54,33 @@ def test_every_command_has_a_help() -> None:
         code, out, _ = call(name, "--help")
         assert code == 0
         assert out.startswith("Usage:")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status", "--nagios", "--late", "x"),
+        ("status", "--late", "x", "--nagios"),
+        ("status", "--nagios", "--lat", "1h"),
+        ("status", "--nagios", "--late"),
+        ("status", "--nagios", "more"),
+        ("--log-level", "loud", "status", "--nagios"),
+        ("--config", "/nowhere", "status", "--nagios"),
+        ("--config", "/a|b", "status", "--nagios"),
+    ],
+    ids=" ".join,
+)
+def test_a_mistaken_check_is_unknown_to_nagios_and_not_critical(words: tuple[str, ...]) -> None:
+    code, out, _ = call(*words)
+    assert code == 3
+    assert re.fullmatch(r"MEDIAAGENT UNKNOWN - [^|\n]+\n", out)
+
+
+def test_what_is_no_check_keeps_its_own_codes() -> None:
+    for words in (("status", "--late", "x"), ("queue", "--nagios"), ("post", "status", "--nagios")):
+        code, out, err = call(*words)
+        assert (code, out) == (2, "")
+        assert err.startswith("Usage:")
 
 
 def test_a_mistyped_command_is_answered_with_the_nearest() -> None:

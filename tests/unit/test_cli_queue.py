@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from datetime import timedelta
 from pathlib import Path
@@ -175,6 +176,26 @@ def test_an_order_for_one_target_leaves_the_other(place: Place) -> None:
     found = {line["target"]: line["state"] for line in place.call("queue", "--json", "--all").json}
     assert found == {"family": "waiting", "archive": "dropped"}
     assert place.call("queue", "drop", str(number), "--target", "nobody").code == 2
+
+
+def test_a_target_whose_name_is_no_utf_8_is_one_that_nothing_goes_to(place: Place, filled: dict[str, int]) -> None:
+    before = states(place, "--all")
+    strange = os.fsdecode(b"a\xffb")
+    assert states(place, "--target", strange) == {}
+    one = place.call("queue", "retry", str(filled["rejected"]), "--target", strange)
+    assert (one.code, one.err) == (2, f"{filled['rejected']} to a\\udcffb: it does not go to a\\udcffb\n")
+    every = place.call("queue", "retry", "--all", "--target", strange)
+    assert (every.code, every.out) == (0, "nothing to do\n")
+    assert states(place, "--all") == before
+
+
+def test_retry_all_for_one_target_leaves_the_others(place: Place) -> None:
+    memory = Memory(place.folder / "state")
+    memory.event(place.pictures / "a.jpg", targets=("family",))
+    both = memory.event(place.pictures / "b.jpg", targets=("family", "archive"))
+    memory.close()
+    answer = place.call("queue", "retry", "--all", "--target", "archive", "--json")
+    assert [(done["id"], done["target"]) for done in answer.json] == [(both, "archive")]
 
 
 def test_a_running_agent_is_nudged_after_an_order(place: Place, filled: dict[str, int]) -> None:

@@ -7,12 +7,18 @@ from typing import Any
 
 import click
 
+from mediaagent.cli import completing
 from mediaagent.cli.home import Home
 
 __all__ = ["command"]
 
 _OPTIONS = (
-    click.option("--to", metavar="TARGET", help="The site of this [upload.TARGET]. [default: the only one]"),
+    click.option(
+        "--to",
+        metavar="TARGET",
+        shell_complete=completing.targets,
+        help="The site of this [upload.TARGET]. [default: the only one]",
+    ),
     click.option("--site", metavar="URL", help="A site that stands in no settings, or a stored login."),
     click.option("--user", metavar="NAME", help="With --site: the user."),
     click.option("--key", metavar="REFERENCE", help="With --site: where the key is, file:PATH or env:NAME."),
@@ -71,7 +77,12 @@ def get(desk: Any, path: str) -> int:
     "post",
     click.argument("path"),
     click.argument("fields", metavar="[NAME=VALUE | NAME@FILE]...", nargs=-1),
-    click.option("--data", metavar="FILE", help="The body as it is, url-encoded, from a file; - reads standard input."),
+    click.option(
+        "--data",
+        metavar="FILE",
+        shell_complete=completing.files,
+        help="The body as it is, url-encoded, from a file; - reads standard input.",
+    ),
 )
 def post(desk: Any, path: str, fields: tuple[str, ...], data: str | None) -> int:
     """Sends fields and files to PATH, and shows the answer, as JSON."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mediaagent.cli import completing
 from mediaagent.cli.home import Home
 from mediaagent.cli.post import words
 from mediaagent.cli.post.options import FILES, OPTIONS, WORDS, WORDS_OF_A_MAIL, Option
@@ -17,6 +18,10 @@ __all__ = ["command"]
 @click.group("post", help="Post a text, pictures, sound, films or files: now, or as soon as it can be.")
 def command() -> None:
     pass
+
+
+#: What a shell offers for a value.
+_OFFERED = {"file": completing.files, "folder": completing.folders, "target": completing.targets}
 
 
 def _with(options: Sequence[Option], function: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,6 +37,7 @@ def _clicked(option: Option) -> Callable[..., Any]:
     if option.kind == "flag":
         return click.option(*option.names, option.name, is_flag=True, help=option.help)
     common: dict[str, Any] = {"metavar": option.metavar, "envvar": option.envvar, "help": option.help}
+    common["shell_complete"] = _OFFERED.get(option.value)
     if option.kind == "many":
         return click.option(*option.names, option.name, multiple=True, **common)
     return click.option(*option.names, option.name, default=option.default, **common)
@@ -59,7 +65,9 @@ def _kind(kind: str) -> Callable[[Callable[[], None]], click.Command]:
         if files := FILES[kind]:
             # What is wrong with them is told with all other mistakes, so click does not look at them.
             many = files.endswith("...")
-            decorated = click.argument("files", metavar=files, nargs=-1 if many else 1, required=True)(decorated)
+            decorated = click.argument(
+                "files", metavar=files, nargs=-1 if many else 1, required=True, shell_complete=completing.files
+            )(decorated)
         return command.command(kind, help=function.__doc__)(decorated)
 
     return make
@@ -110,8 +118,14 @@ command.command("mail", help=_mail.__doc__)(_with((*WORDS_OF_A_MAIL, *OPTIONS), 
 
 
 @command.command("run")
-@click.argument("folder", metavar="DIR")
-@click.option("--to", multiple=True, metavar="TARGET", help="Only to this target. [default: all of them]")
+@click.argument("folder", metavar="DIR", shell_complete=completing.folders)
+@click.option(
+    "--to",
+    multiple=True,
+    metavar="TARGET",
+    shell_complete=completing.targets,
+    help="Only to this target. [default: all of them]",
+)
 @click.option("--name", metavar="NAME", help="What the run is called. [default: its folder's name]")
 @click.option("--url", metavar="URL", help="Where its build is.")
 @click.option("--branch", metavar="NAME", help="Of which branch it is.")
@@ -121,6 +135,7 @@ command.command("mail", help=_mail.__doc__)(_with((*WORDS_OF_A_MAIL, *OPTIONS), 
     "--source",
     default="",
     metavar="NAME",
+    shell_complete=completing.sources_of_runs,
     help="Take the options of [watch.NAME]. [default: the only one for test runs]",
 )
 @click.option("--patience", metavar="DURATION", help="How long to wait. [default: 60s]")

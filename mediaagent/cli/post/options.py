@@ -17,6 +17,7 @@ class Option(NamedTuple):
     kind: Literal["text", "many", "flag", "pair"] = "text"
     default: str | None = None  # of a text
     envvar: str | None = None
+    value: Literal["", "file", "folder", "target"] = ""  # what a shell offers for it
 
 
 #: Kinds of posts and how many files each has: none, one, or several.
@@ -31,7 +32,7 @@ FILES: dict[str, Literal["", "FILE", "FILE..."]] = {
 
 WORDS = (
     Option("message", ("-m", "--message"), "The text, whatever it begins with.", "TEXT"),
-    Option("text_file", ("--file",), "A file with the text; - reads standard input.", "PATH"),
+    Option("text_file", ("--file",), "A file with the text; - reads standard input.", "PATH", value="file"),
     Option("title", ("--title",), "The title."),
     Option("access", ("--access",), "Who may see it: public, members or private. [default: public]", "WHO"),
     Option("created", ("--created",), "When it happened, ISO 8601. [default: now]", "TIME"),
@@ -54,7 +55,7 @@ OPTIONS = (
         kind="many",
     ),
     Option("reply_to", ("--reply-to",), "What it answers.", "URL", kind="many"),
-    Option("to", ("--to",), "Only to this target. [default: all of them]", "TARGET", kind="many"),
+    Option("to", ("--to",), "Only to this target. [default: all of them]", "TARGET", kind="many", value="target"),
     Option(
         "state_key",
         ("--state-key",),
@@ -94,7 +95,14 @@ OPTIONS = (
         "REFERENCE",
     ),
     Option("insecure", ("--insecure",), "With --site: allow http:// to another machine.", kind="flag"),
-    Option("drop", ("--drop",), "The drop folder. [default: the agent's]", "FOLDER", envvar="MEDIAAGENT_DROP"),
+    Option(
+        "drop",
+        ("--drop",),
+        "The drop folder. [default: the agent's]",
+        "FOLDER",
+        envvar="MEDIAAGENT_DROP",
+        value="folder",
+    ),
     Option("as_json", ("--json",), "What became of it, as JSON.", kind="flag"),
     Option("dry_run", ("--dry-run",), "Show what would be posted and where, and do nothing.", kind="flag"),
 )

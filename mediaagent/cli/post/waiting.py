@@ -19,7 +19,7 @@ from mediaagent.cli import output
 from mediaagent.cli.home import Home
 from mediaagent.cli.post import charge, words
 from mediaagent.cli.post.place import Place
-from mediaagent.errors import ConfigError, MediaAgentError, StateError
+from mediaagent.errors import ConfigError, MediaAgentError, Outdated, StateError
 from mediaagent.handover import Handed
 from mediaagent.workbench import launch
 
@@ -181,7 +181,7 @@ class _Errand:
         with output.sending() if large else output.progress("delivering"):
             while True:
                 try:
-                    seen = look.now(self._bundle)
+                    seen = self._look(look)
                     if not seen.over and memory.process_in(self._state) is None:
                         seen = self._be_the_agent(look, begun + seconds)
                 except StateError as error:  # it just starts or ends, or it is another user's
@@ -191,6 +191,18 @@ class _Errand:
                     return seen
                 _collect_again()
                 time.sleep(min(max(past / 50, _SOONEST), _SLOWEST))
+
+    def _look(self, look: Look) -> Seen:
+        """How it stands; not known yet where the memory waits for an agent of this version. Raises StateError."""
+        from mediaagent import memory
+        from mediaagent.cli.post.looking import Seen
+
+        try:
+            return look.now(self._bundle)
+        except Outdated:
+            if memory.process_in(self._state) is not None:
+                raise
+            return Seen()
 
     def _be_the_agent(self, look: Look, end: float) -> Seen:
         from mediaagent import app, logs, once

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
 
 import click
 
+from mediaagent import signals
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
 from mediaagent.refusals import in_words
@@ -34,22 +38,27 @@ def command(home: Home, once: bool, patience: timedelta | None, as_json: bool) -
 
 
 def _service(home: Home, as_json: bool) -> int:
+    # Until the agent hears them, which takes modules that take their time. Before a restart they were held as well.
+    signals.hold((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
     from mediaagent import app, daemon, metrics
 
-    made = home.plan()
     log = home.log("info")
+    orders = daemon.Orders(log)
+    made = home.plan()
+    home = home.at(made.settings.path)
     with in_words(app.state_database(made.settings)):
         agent = app.make_agent(made.settings, log)
         try:
             metrics.start(made.settings, log)
             before = agent.state.deliveries.counts()
-            again = daemon.Service(agent, log, lambda: home.look()[2]).run()
-            after = before if again else agent.state.deliveries.counts()
+            daemon.Service(agent, log, orders, lambda: home.look()[2]).run()
+            after = before if agent.state.database.damaged else agent.state.deliveries.counts()
         finally:
             agent.close()
-    if again:
-        # Not within this process: whatever still hangs in it would go on beside the new one. Its number stays.
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+    if orders.restart:
+        orders.close()
+    if orders.restart:  # and nobody asked to stop meanwhile
+        _start_anew(made.settings.path)
     outcome = Counter(
         delivered=after["delivered"] - before["delivered"],
         waiting=after["waiting"] + after["sending"],
@@ -58,6 +67,14 @@ def _service(home: Home, as_json: bool) -> int:
     if as_json:
         output.say_json(dict(outcome))
     return 0
+
+
+def _start_anew(settings: Path) -> NoReturn:
+    """Not within this process: whatever still hangs in it would go on beside the new one. Its number stays.
+
+    So does the settings file: a search might find another by now, with other targets and another memory."""
+    os.environ["MEDIAAGENT_CONFIG"] = os.fspath(settings)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
 
 
 def _once(home: Home, patience: timedelta, as_json: bool) -> int:

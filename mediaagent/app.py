@@ -39,7 +39,7 @@ from mediaagent.settings import Settings
 from mediaagent.store import proof
 from mediaagent.store.drop import DropFolder
 from mediaagent.store.housekeeping import Housekeeping
-from mediaagent.store.state import StateFolder, watched_since
+from mediaagent.store.state import StateFolder, try_out, watched_since
 
 if TYPE_CHECKING:
     from mediaagent.store.figures import Figures
@@ -64,6 +64,7 @@ __all__ = [
     "sent_to",
     "silent",
     "state_database",
+    "try_out",
 ]
 
 

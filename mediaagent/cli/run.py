@@ -7,9 +7,10 @@ import re
 import signal
 import sys
 from collections import Counter
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -17,6 +18,10 @@ from mediaagent import signals
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
 from mediaagent.refusals import in_words
+
+if TYPE_CHECKING:
+    from mediaagent.model import Problem
+    from mediaagent.settings import Settings
 
 
 @click.command("run", help="Watch and post, in the foreground, until Ctrl-C or SIGTERM.")
@@ -46,15 +51,12 @@ def _service(home: Home, as_json: bool) -> int:
     orders = daemon.Orders(log)
     made = home.plan()
     home = home.at(made.settings.path)
-    with in_words(app.state_database(made.settings)):
-        agent = app.make_agent(made.settings, log)
-        try:
-            metrics.start(made.settings, log)
+    with in_words(app.state_database(made.settings)), closing(app.make_agent(made.settings, log)) as agent:
+        with closing(metrics.Figures(made.settings, log)):
+            agent.state.listens_at(made.settings.agent.metrics)
             before = agent.state.deliveries.counts()
-            daemon.Service(agent, log, orders, lambda: home.look()[2]).run()
-            after = before if agent.state.database.damaged else agent.state.deliveries.counts()
-        finally:
-            agent.close()
+            daemon.Service(agent, log, orders, lambda: _in_the_way(home, made.settings)).run()
+        after = before if agent.state.database.damaged else agent.state.deliveries.counts()
     if orders.restart:
         orders.close()
     if orders.restart:  # and nobody asked to stop meanwhile
@@ -67,6 +69,17 @@ def _service(home: Home, as_json: bool) -> int:
     if as_json:
         output.say_json(dict(outcome))
     return 0
+
+
+def _in_the_way(home: Home, running: Settings) -> list[Problem]:
+    """What is wrong with the settings as they are now, and what would keep an agent of theirs from starting: one that
+    ends at its start with code 2 is not started again."""
+    from mediaagent.cli import surroundings
+
+    _, made, problems = home.look()
+    if made is None or any(problem.severity == "error" for problem in problems):
+        return problems
+    return [*problems, *surroundings.replacement(made.settings, running)]
 
 
 def _start_anew(settings: Path) -> NoReturn:

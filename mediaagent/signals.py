@@ -8,8 +8,10 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 
-__all__ = ["Ear", "hold"]
+__all__ = ["ORDERS", "Ear", "hold", "let_go"]
 
+#: What a running agent is asked by: to stop, to stop, to take new settings.
+ORDERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _NO_MORE = b"\0"  # no signal has this number
 
 
@@ -18,6 +20,11 @@ def hold(numbers: Iterable[int]) -> None:
 
     Call it in the main thread, while it is the only one. What is started before they are heard inherits this."""
     signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+
+
+def let_go(numbers: Iterable[int]) -> None:
+    """They do what they do to any program, those that waited at once."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
 
 class Ear:
@@ -36,7 +43,7 @@ class Ear:
         signal.set_wakeup_fd(self._told, warn_on_full_buffer=False)
         for number in self._calls:
             signal.signal(number, lambda *_: None)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._calls)
+        let_go(self._calls)
         self._thread = threading.Thread(target=self._listen, name="signals", daemon=True)
         self._thread.start()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 from collections import Counter
 from contextlib import closing
@@ -38,13 +37,12 @@ def command(home: Home, once: bool, patience: timedelta | None, as_json: bool) -
     if patience is not None and not once:
         raise click.UsageError("--patience goes with --once")
     if once:
+        signals.let_go(signals.ORDERS)
         return _once(home, patience if patience is not None else timedelta(seconds=30), as_json)
     return _service(home, as_json)
 
 
 def _service(home: Home, as_json: bool) -> int:
-    # Until the agent hears them, which takes modules that take their time. Before a restart they were held as well.
-    signals.hold((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
     from mediaagent import app, daemon, metrics
 
     log = home.log("info")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.system.agent import ROOT, AgentProcess, settled, wait_for
@@ -289,3 +290,25 @@ def test_what_it_starts_can_be_stopped_by_signals(agent: AgentProcess) -> None:
     for status in [*(task / "status" for task in tasks), *(Path(f"/proc/{child}/status") for child in children)]:
         assert "SigBlk:\t0000000000000000" in status.read_text(), status.read_text()
     assert agent.stop() == 0
+
+
+def test_once_is_ended_by_ctrl_c(agent: AgentProcess) -> None:
+    """What is held for the agent that runs on is not held for one that ends by itself."""
+    (agent.folder / "watched" / "a.txt").write_text("one")
+    agent.configure(SETTINGS.replace("100ms", "1h"))
+    command = agent.command("run", "--once", "--patience", "1h")
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **agent.environment}) as process:
+        try:
+            wait_for(lambda: (agent.folder / "state" / "outbox.db").exists(), 20)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 130
+        finally:
+            process.kill()
+
+
+def test_every_option_before_the_command_that_takes_a_value_is_known_at_the_start() -> None:
+    from mediaagent import __main__
+    from mediaagent.cli.commands import main
+
+    taking = {option.opts[0] for option in main.params if isinstance(option, click.Option) and not option.is_flag}
+    assert taking == set(__main__._WITH_VALUE)

@@ -44,7 +44,8 @@ def _outside(made: Plan) -> list[Problem]:
     found = [*surroundings.folders(made), *rights.closed_to_us(made)]
     found += [*surroundings.watch_limits(made), *surroundings.instances(made)]
     found += [*surroundings.state(made.settings), *rights.memory(made.settings.agent.state)]
-    found += [*surroundings.figures(made.settings), *surroundings.room_of_targets(made)]
+    found += [*surroundings.drop(made.settings), *surroundings.figures(made.settings)]
+    found += surroundings.room_of_targets(made)
     own = app.self_checks(made)
     if not made.settings.targets and not made.settings.agent.state.exists():
         own = [problem for problem in own if not problem.where.startswith("upload.page")]  # `run` makes its folder

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mediaagent.settings import Settings
 
 __all__ = [
+    "drop",
     "figures",
     "folders",
     "instances",
@@ -187,6 +188,15 @@ def state(settings: Settings) -> Iterator[Problem]:
         yield Problem(where="agent.state", what=str(error))
 
 
+def drop(settings: Settings) -> Iterator[Problem]:
+    """Whether something else lies where other programs hand over."""
+    from mediaagent import app
+
+    folder = app.drop_folder(settings)
+    if os.path.exists(folder) and not folder.is_dir():  # noqa: PTH110  never raises
+        yield Problem(where="agent.drop", what=f"{printable(folder)} is no folder", todo="remove it, or name a folder")
+
+
 def figures(settings: Settings) -> Iterator[Problem]:
     """Whether figures can be told as the settings ask for; where an agent of this memory does, that is no hindrance."""
     from mediaagent import app, metrics
@@ -203,6 +213,7 @@ def replacement(settings: Settings, running: Settings) -> Iterator[Problem]:
     from mediaagent import app, metrics
 
     yield from metrics.problems(settings, running.agent.metrics)
+    yield from drop(settings)
     folder = settings.agent.state
     if _same(folder, running.agent.state):
         return  # in use, by that one

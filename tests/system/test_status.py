@@ -211,6 +211,7 @@ def test_a_reload_refuses_what_would_keep_the_agent_from_starting(agent: AgentPr
                 settings(agent='metrics_file = "mediaagent.prom"'): "prometheus_client is missing",
                 settings().replace('"state"', '"/proc/nope"'): "the state folder /proc/nope can't be used",
                 settings().replace('"state"', '"agent.toml"'): "is no folder",
+                settings(agent='drop = "agent.toml"'): "agent.drop",
                 settings().replace('"state"', '"state2"'): "agent.json can't be read",
                 settings().replace('"state"', '"other/state"'): "another mediaagent (process ",
             }.items():
@@ -259,6 +260,8 @@ def test_check_tells_what_would_keep_the_agent_from_starting(agent: AgentProcess
         assert not (agent.folder / "state").exists()
         assert agent.call("run").returncode == 2
     assert agent.call("check").returncode == 0
+    agent.configure(settings(agent='drop = "agent.toml"'))
+    assert "agent.toml is no folder" in agent.call("check").stderr
     agent.configure(settings().replace('"state"', '"/proc/nope"'))
     assert "the state folder /proc/nope can't be used" in agent.call("check").stderr
     without_prometheus(agent)

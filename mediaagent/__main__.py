@@ -9,13 +9,21 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Sequence
 
 __all__ = ["run"]
+
+#: Options before the command, whose value is a word of its own.
+_WITH_VALUE = ("--config", "--log-level", "--log-format")
 
 
 def run() -> None:
     """Runs one command, and ends the process with its code."""
     gc.disable()
+    if _is_run(sys.argv[1:]):
+        from mediaagent import signals
+
+        signals.hold(signals.ORDERS)  # the agent hears them as soon as it can; its modules take their time
     from mediaagent.cli.post import quick
 
     code = quick.run(sys.argv[1:])
@@ -25,6 +33,17 @@ def run() -> None:
 
     gc.enable()
     main()
+
+
+def _is_run(words: Sequence[str]) -> bool:
+    """Whether the command is `run`, as click will find."""
+    rest = iter(words)
+    for word in rest:
+        if word in _WITH_VALUE:
+            next(rest, None)
+        elif not word.startswith("-"):
+            return word == "run"
+    return False
 
 
 def _end(code: int) -> None:

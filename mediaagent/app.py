@@ -39,7 +39,7 @@ from mediaagent.settings import Settings
 from mediaagent.store import proof
 from mediaagent.store.drop import DropFolder
 from mediaagent.store.housekeeping import Housekeeping
-from mediaagent.store.state import StateFolder, watched_since
+from mediaagent.store.state import StateFolder, try_out, watched_since
 from mediaagent.workbench import rooms
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ __all__ = [
     "sent_to",
     "silent",
     "state_database",
+    "try_out",
 ]
 
 

@@ -9,18 +9,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from mediaagent import app, signals, systemd
 from mediaagent.app import Agent
 from mediaagent.bells import Bell
-from mediaagent.errors import StateError
+from mediaagent.errors import ConfigError, StateError
 from mediaagent.journey.deliver import Lane
 from mediaagent.model import Problem
 from mediaagent.nudges import Listener
 
-__all__ = ["Service"]
+__all__ = ["Orders", "Service"]
 
 _TIDY_EVERY = 3600.0
 _IDLE_CHILD = 31.0
@@ -37,73 +38,139 @@ _FAREWELL = 0.5
 _LAST_RESORT = 4.0
 
 
+class Orders:
+    """What signals ask. They are heard before the agent is made, which may take long where its memory has to be looked
+    through: a stop ends that, too, and a reload waits until the agent runs."""
+
+    def __init__(self, log: Any) -> None:
+        self.stopping = threading.Event()  # for good, or to start anew
+        self.reload = threading.Event()  # asked for, and not looked at yet
+        self.wake: Callable[[], None] = lambda: None  # whoever waits, when it is time to stop
+        self._log = log
+        self._for_good = False
+        self._anew = False
+        stop = self._asked_to_stop
+        calls: dict[int, Callable[[], None]] = {signal.SIGTERM: stop, signal.SIGINT: stop}
+        self._ear = signals.Ear({**calls, signal.SIGHUP: self.reload.set}, self._troubled)
+
+    @property
+    def restart(self) -> bool:
+        """Whether the agent is to start anew when it has stopped. A signal to stop counts for more, before or after."""
+        return self._anew and not self._for_good
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self.wake()
+
+    def start_anew(self) -> None:
+        self._anew = True
+        self.stop()
+
+    def close(self) -> None:
+        """The last ones are heard; later ones are for the program that takes this one's place."""
+        self._ear.close(moot=[signal.SIGHUP])
+
+    def _asked_to_stop(self) -> None:
+        self._for_good = True
+        self.stop()
+        last_resort = threading.Timer(_LAST_RESORT, self._end)
+        last_resort.daemon = True
+        last_resort.start()
+
+    def _end(self) -> None:
+        """Where a disk or a share does not answer, no thread can be waited for."""
+        try:
+            self._log.warning("stopped in the middle", detail="the next start takes it up from what is written down")
+        finally:
+            os._exit(0)
+
+    def _troubled(self) -> None:
+        self._log.exception("unexpected", where="signals")
+
+
 class Service:
     """The agent as a foreground service: this thread watches, one prepares, one a target delivers."""
 
-    def __init__(self, agent: Agent, log: Any, problems: Callable[[], Sequence[Problem]] = lambda: ()) -> None:
+    def __init__(
+        self, agent: Agent, log: Any, orders: Orders, problems: Callable[[], Sequence[Problem]] = lambda: ()
+    ) -> None:
         """`problems`: everything that is wrong with the settings as they are now, asked before they are reloaded."""
         self._agent = agent
         self._log = log
+        self._orders = orders
         self._problems = problems
-        self._reload = False
         self._silent: set[str] = set()
-        self._stopping = threading.Event()
+        self._stopping = orders.stopping
         self._bells = {"watch": Bell(), "prepare": Bell()} | {lane.target.name: Bell() for lane in agent.lanes}
         self._threads: list[threading.Thread] = []
         self._watchdog = systemd.Watchdog()
+        orders.wake = self._ring_all
         agent.watching.wake = self._bells["watch"].ring
         agent.watching.turning = self._turning
 
-    def run(self) -> bool:
-        """Until a signal asks to stop; what is being sent may end if it is quick, what waits is kept.
+    def run(self) -> None:
+        """Until it is asked to stop; what is being sent may end if it is quick, what waits is kept.
 
-        Returns whether it is to start anew: with other settings (SIGHUP), or since its memory proved to be damaged,
-        which the next start sets aside and makes again."""
+        The orders tell then whether it is to start anew: with other settings (SIGHUP), or since its memory proved to be
+        damaged, which the next start sets aside and makes again."""
         sys.setswitchinterval(_TURN)
-        stop = self._asked_to_stop
-        signals.hear({signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: self._asked_to_reload})
         listener = Listener(self._agent.state.folder, self._hurry)
         try:
-            self._agent.start()
-            self._spawn("prepare", self._prepare)
-            for lane in self._agent.lanes:
-                self._spawn(lane.target.name, lambda lane=lane: self._deliver(lane))  # type: ignore[misc]
-            systemd.notify("READY=1")
-            self._log.info("running", sources=sorted(self._agent.watching.chapters), targets=[*self._lane_names()])
+            if not self._stopping.is_set():
+                self._begin()
             self._watch()
         finally:
             self._wind_up(listener)
-        return self._reload
 
-    def stop(self) -> None:
-        self._stopping.set()
+    def _begin(self) -> None:
+        self._agent.start()
+        self._spawn("prepare", self._prepare)
+        for lane in self._agent.lanes:
+            self._spawn(lane.target.name, lambda lane=lane: self._deliver(lane))  # type: ignore[misc]
+        systemd.notify("READY=1")
+        self._log.info("running", sources=sorted(self._agent.watching.chapters), targets=[*self._lane_names()])
+        threading.Thread(target=self._take_settings, name="settings", daemon=True).start()
+
+    def _ring_all(self) -> None:
         for bell in self._bells.values():
             bell.ring()
 
-    def _asked_to_stop(self) -> None:
-        self._reload = False
-        self.stop()
-        time.sleep(_LAST_RESORT)
-        self._log.warning("stopped in the middle", detail="the next start takes it up from what is written down")
-        os._exit(0)  # where a disk or a share does not answer, no thread can be waited for
+    def _take_settings(self) -> None:
+        """In a thread that nobody waits for: to look at settings may take long, and calls plug-ins."""
+        while not self._stopping.is_set():
+            self._orders.reload.wait()
+            self._orders.reload.clear()
+            with suppress(Exception):  # the log itself
+                self._reload()
 
-    def _asked_to_reload(self) -> None:
-        """Mistaken settings change nothing: the agent goes on with those that it has."""
+    def _reload(self) -> None:
+        """Settings that are mistaken, or can't be looked at, change nothing: the agent goes on with those it has."""
         systemd.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
-        problems = [problem for problem in self._problems() if problem.severity == "error"]
-        for problem in problems:
-            self._log.error("settings not taken", where=problem.where, what=problem.what, todo=problem.todo)
-        if problems:
-            systemd.notify("READY=1")
-            return
-        self._log.info("settings taken", detail="the agent starts anew with them")
-        self._reload = True
-        self.stop()
+        try:
+            problems = self._mistakes()
+            for problem in problems:
+                self._log.error("settings not taken", where=problem.where, what=problem.what, todo=problem.todo)
+            if not problems:
+                self._log.info("settings taken", detail="the agent starts anew with them")
+                self._orders.start_anew()
+        finally:
+            if not self._orders.restart:
+                systemd.notify("READY=1")
+
+    def _mistakes(self) -> list[Problem]:
+        try:
+            return [problem for problem in self._problems() if problem.severity == "error"]
+        except ConfigError as error:
+            return list(error.problems)
+        except (Exception, SystemExit) as error:  # of ours, or a plug-in's turn
+            self._log.exception("unexpected", where="settings")
+            what = f"they can't be looked at: {type(error).__name__}: {error}"
+            return [Problem(where="settings", what=what, todo="`mediaagent check` looks at them as well")]
 
     def _wind_up(self, listener: Listener) -> None:
-        if not self._reload:
+        if not self._orders.restart:
             systemd.notify("STOPPING=1")
-        self.stop()
+        self._orders.stop()
         self._join(_GRACE)
         self._agent.workbench.close()  # whoever waits for its child is told that the agent is stopping
         self._join(_FAREWELL)
@@ -140,8 +207,7 @@ class Service:
     def _troubled(self, where: str, error: Exception) -> None:
         self._log.warning("trouble", where=where, detail=str(error))
         if self._agent.state.database.damaged and not self._stopping.is_set():  # to go on would be of no use
-            self._reload = True
-            self.stop()
+            self._orders.start_anew()
 
     # --- the threads --------------------------------------------------------------------------------------------------
 
@@ -197,8 +263,7 @@ class Service:
         if jump:
             self._log.warning("the clock was set", by=str(jump))
             self._agent.state.outbox.shift(jump, self._agent.clock.follow)
-            for bell in self._bells.values():
-                bell.ring()
+            self._ring_all()
 
     def _watch_spool(self) -> None:
         full = next((each.full for each in self._agent.watching.chapters.values() if each.full), "")
@@ -243,5 +308,4 @@ class Service:
         self._agent.watching.look_now()
         for lane in self._agent.lanes:
             lane.hurry()
-        for bell in self._bells.values():
-            bell.ring()
+        self._ring_all()

@@ -112,7 +112,12 @@ def _make(
     except PluginError as error:
         problems.append(Problem(where=f"{where}.type", what=str(error)))
         return None
-    made, wrong = build(cls, own, where=where, base=settings.base, beside=_beside(kind))
+    try:
+        made, wrong = build(cls, own, where=where, base=settings.base, beside=_beside(kind))
+    except Exception as error:  # a plug-in's turn
+        what = f"{kind} {type_} can't be made of these options: {type(error).__name__}: {error}"
+        wrong = [Problem(where=where, what=what, todo="this is a mistake of the plug-in: tell whoever wrote it")]
+        made = None
     problems += wrong
     return made
 

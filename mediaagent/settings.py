@@ -77,7 +77,8 @@ class AgentSettings:
         check=_metrics_check,
     )
     metrics_file: Path | None = option(
-        "a file that the same figures are written to each minute, for node_exporter's textfile collector (NAME.prom)",
+        "a file that the same figures are written to each minute, for node_exporter's textfile collector (NAME.prom); "
+        "everybody may read it",
         default=None,
     )
 

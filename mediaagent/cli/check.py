@@ -44,6 +44,7 @@ def _outside(made: Plan) -> list[Problem]:
     found = [*surroundings.folders(made), *surroundings.drop(made.settings), *rights.closed_to_us(made)]
     found += [*surroundings.watch_limits(made), *surroundings.instances(made)]
     found += [*surroundings.state(made.settings), *rights.memory(made.settings.agent.state)]
+    found += surroundings.figures(made.settings)
     found += surroundings.room_of_targets(made)
     own = app.self_checks(made)
     if not made.settings.targets and not made.settings.agent.state.exists():

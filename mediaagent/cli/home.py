@@ -44,6 +44,10 @@ class Home(NamedTuple):
         readable = [path for path in (*there, logins_file()) if os.access(path, os.R_OK)]
         return next(iter([*readable, *there]), None)
 
+    def at(self, settings: Path) -> Home:
+        """The same with this settings file, which is not looked for again."""
+        return self._replace(config=settings)
+
     def look(self) -> tuple[Settings | None, Plan | None, list[Problem]]:
         """The settings and what they mean, as far as they can be read, and every mistake in them."""
         from mediaagent import app, settings

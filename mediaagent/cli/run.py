@@ -6,13 +6,21 @@ import os
 import re
 import sys
 from collections import Counter
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from mediaagent import signals
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
 from mediaagent.refusals import in_words
+
+if TYPE_CHECKING:
+    from mediaagent.model import Problem
+    from mediaagent.settings import Settings
 
 
 @click.command("run", help="Watch and post, in the foreground, until Ctrl-C or SIGTERM.")
@@ -29,6 +37,7 @@ def command(home: Home, once: bool, patience: timedelta | None, as_json: bool) -
     if patience is not None and not once:
         raise click.UsageError("--patience goes with --once")
     if once:
+        signals.let_go(signals.ORDERS)
         return _once(home, patience if patience is not None else timedelta(seconds=30), as_json)
     return _service(home, as_json)
 
@@ -36,20 +45,20 @@ def command(home: Home, once: bool, patience: timedelta | None, as_json: bool) -
 def _service(home: Home, as_json: bool) -> int:
     from mediaagent import app, daemon, metrics
 
-    made = home.plan()
     log = home.log("info")
-    with in_words(app.state_database(made.settings)):
-        agent = app.make_agent(made.settings, log)
-        try:
-            metrics.start(made.settings, log)
+    orders = daemon.Orders(log)
+    made = home.plan()
+    home = home.at(made.settings.path)
+    with in_words(app.state_database(made.settings)), closing(app.make_agent(made.settings, log)) as agent:
+        with closing(metrics.Figures(made.settings, log)):
+            agent.state.listens_at(made.settings.agent.metrics)
             before = agent.state.deliveries.counts()
-            again = daemon.Service(agent, log, lambda: home.look()[2]).run()
-            after = before if again else agent.state.deliveries.counts()
-        finally:
-            agent.close()
-    if again:
-        # Not within this process: whatever still hangs in it would go on beside the new one. Its number stays.
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+            daemon.Service(agent, log, orders, lambda: _in_the_way(home, made.settings)).run()
+        after = before if agent.state.database.damaged else agent.state.deliveries.counts()
+    if orders.restart:
+        orders.close()
+    if orders.restart:  # and nobody asked to stop meanwhile
+        _start_anew(made.settings.path)
     outcome = Counter(
         delivered=after["delivered"] - before["delivered"],
         waiting=after["waiting"] + after["sending"],
@@ -58,6 +67,25 @@ def _service(home: Home, as_json: bool) -> int:
     if as_json:
         output.say_json(dict(outcome))
     return 0
+
+
+def _in_the_way(home: Home, running: Settings) -> list[Problem]:
+    """What is wrong with the settings as they are now, and what would keep an agent of theirs from starting: one that
+    ends at its start with code 2 is not started again."""
+    from mediaagent.cli import surroundings
+
+    _, made, problems = home.look()
+    if made is None or any(problem.severity == "error" for problem in problems):
+        return problems
+    return [*problems, *surroundings.replacement(made.settings, running)]
+
+
+def _start_anew(settings: Path) -> NoReturn:
+    """Not within this process: whatever still hangs in it would go on beside the new one. Its number stays.
+
+    So does the settings file: a search might find another by now, with other targets and another memory."""
+    os.environ["MEDIAAGENT_CONFIG"] = os.fspath(settings)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
 
 
 def _once(home: Home, patience: timedelta, as_json: bool) -> int:

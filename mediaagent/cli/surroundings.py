@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,18 @@ if TYPE_CHECKING:
     from mediaagent.app import Plan
     from mediaagent.settings import Settings
 
-__all__ = ["drop", "folders", "instances", "room_of_targets", "state", "troubles", "watch_limits", "workbench"]
+__all__ = [
+    "drop",
+    "figures",
+    "folders",
+    "instances",
+    "replacement",
+    "room_of_targets",
+    "state",
+    "troubles",
+    "watch_limits",
+    "workbench",
+]
 
 _LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")
 #: More folders than this are not counted: it would take too long, and is a fact worth telling by itself.
@@ -43,10 +55,11 @@ def drop(settings: Settings) -> Iterator[Problem]:
     from mediaagent.memory import drop_folder
 
     folder = drop_folder(settings)
-    if os.path.lexists(folder) and not folder.is_dir():
+    there = os.path.isdir(folder)  # noqa: PTH112  never raises
+    if os.path.lexists(folder) and not there:
         todo = "remove it, or name another `drop`; docs/operations.md tells how it is made"
         yield Problem(where="agent.drop", what=f"{printable(folder)} is no folder", todo=todo)
-    elif folder.is_dir() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+    elif there and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         what = f"{printable(folder)} can't be read and emptied by this user ({user()})"
         yield Problem(
             where="agent.drop", what=what, todo="make this user its owner: what is handed over is taken there"
@@ -159,13 +172,18 @@ def state(settings: Settings) -> Iterator[Problem]:
     from mediaagent import app
 
     folder = settings.agent.state
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    if folder.exists() and not folder.is_dir():
+    there = next(path for path in (folder, *folder.parents) if os.path.exists(path))  # noqa: PTH110  never raises
+    if there == folder and not folder.is_dir():
         yield Problem(where="agent.state", what=f"{printable(folder)} is no folder", todo="name a folder")
         return
     if not os.access(there, os.W_OK | os.X_OK):
         todo = "name a folder that this user may write, with state in [agent], or run this as the agent's user"
         yield Problem(where="agent.state", what=f"{user()} can't write in {printable(there)}", todo=todo)
+        return
+    try:
+        app.try_out(folder)
+    except StateError as error:
+        yield Problem(where="agent.state", what=str(error))
         return
     room = shutil.disk_usage(there)
     reserve = min(room.total // 10, _RESERVE)
@@ -186,6 +204,40 @@ def state(settings: Settings) -> Iterator[Problem]:
         yield Problem(where="agent.state", what=str(error), severity="warning")
     except StateError as error:
         yield Problem(where="agent.state", what=str(error))
+
+
+def figures(settings: Settings) -> Iterator[Problem]:
+    """Whether figures can be told as the settings ask for; where an agent of this memory does, that is no hindrance."""
+    from mediaagent import app, metrics
+
+    own = None
+    with suppress(StateError), closing(app.open_queue(settings)) as queue:  # told already
+        if app.agent_process(settings) is not None:
+            own = queue.listens_at()
+    yield from metrics.problems(settings, own)
+
+
+def replacement(settings: Settings, running: Settings) -> Iterator[Problem]:
+    """What would keep an agent of these settings from starting in the place of the one that runs with others."""
+    from mediaagent import app, metrics
+
+    yield from metrics.problems(settings, running.agent.metrics)
+    yield from drop(settings)
+    folder = settings.agent.state
+    if _same(folder, running.agent.state):
+        return  # in use, by that one
+    yield from state(settings)
+    yield from rights.memory(folder)
+    if (process := app.agent_process(settings)) is not None:
+        what = f"another mediaagent (process {process}) is running on {printable(folder)}"
+        yield Problem(where="agent.state", what=what, todo="stop that one first, or name a folder of its own")
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one == other
 
 
 def workbench() -> Iterator[Problem]:

@@ -107,8 +107,11 @@ def _targets(connection: sqlite3.Connection) -> dict[str, TargetFigures]:
     states: dict[str, Counter[str]] = {}
     for row in connection.execute("SELECT target, state, count(*) AS n FROM deliveries GROUP BY target, state"):
         states.setdefault(row["target"], Counter())[row["state"]] = row["n"]
+    # In one query: between two of them an owner's retry may move attempts from the rows to the others.
     sums = connection.execute(
-        "SELECT target, sum(attempts) AS attempts, max(delivered_at) AS posted FROM deliveries GROUP BY target"
+        "SELECT target, sum(attempts) + coalesce((SELECT CAST(value AS INTEGER) FROM meta"
+        " WHERE name = 'attempts:' || target), 0) AS attempts, max(delivered_at) AS posted"
+        " FROM deliveries GROUP BY target"
     )
     told = {row["target"]: row for row in sums.fetchall()}
     return {

@@ -132,6 +132,12 @@ class Owner:
         refusal = _unfit(event, row)
         if refusal:
             return Done(event["id"], row["target"], False, refusal)
+        # Those that it had are for its waiting times; whoever counts attempts goes on counting.
+        connection.execute(
+            "INSERT INTO meta VALUES ('attempts:' || :target, :attempts)"
+            " ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + :attempts",
+            {"target": row["target"], "attempts": row["attempts"]},
+        )
         connection.execute(
             "UPDATE deliveries SET state = 'waiting', due_at = ?, attempts = 0 WHERE id = ?", (self._now(), row["id"])
         )

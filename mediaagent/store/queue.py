@@ -196,6 +196,11 @@ class Queue:
         rows = self._rows("SELECT name, value FROM meta WHERE name LIKE 'trouble:%' ORDER BY name")
         return {row["name"].partition(":")[2]: row["value"] for row in rows}
 
+    def listens_at(self) -> str | None:
+        """Where the running agent, or the last one, served its figures."""
+        rows = self._rows("SELECT value FROM meta WHERE name = 'listens_at' AND value <> ''")
+        return str(rows[0]["value"]) if rows else None
+
     def _line(self, row: sqlite3.Row) -> DeliveryRow:
         post = self.post(row["id"], row["variant"])
         waits = row["delivery_state"] in ("waiting", "sending")

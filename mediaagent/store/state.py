@@ -17,6 +17,7 @@ import fcntl
 import hashlib
 import os
 import sqlite3
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -36,7 +37,7 @@ from mediaagent.store.rebuild import rebuild
 from mediaagent.store.safely import fsync_folder, write_durably
 from mediaagent.store.spool import DiskSpool
 
-__all__ = ["StateFolder", "watched_since"]
+__all__ = ["StateFolder", "try_out", "watched_since"]
 
 
 class _AgentNote(msgspec.Struct):
@@ -100,11 +101,9 @@ class StateFolder:
         """Who we are; a copied state folder on another machine becomes somebody else."""
         path, machine = self.folder / "agent.json", _machine()
         try:
-            note = msgspec.json.decode(path.read_bytes(), type=_AgentNote)
+            note = _read_note(path)
         except FileNotFoundError:
             return self._save(_AgentNote(os.urandom(16).hex(), machine)), True
-        except (msgspec.MsgspecError, ValueError) as error:
-            raise StateError(f"{path} can't be read ({error}): restore it, or name another state folder") from error
         if note.machine != machine:
             self._save(_AgentNote(os.urandom(16).hex(), machine, note.since))
             return msgspec.json.decode(path.read_bytes(), type=_AgentNote), False
@@ -164,6 +163,11 @@ class StateFolder:
         with self.database.transaction() as connection:
             connection.execute("DELETE FROM meta WHERE name LIKE 'trouble:%'")
 
+    def listens_at(self, address: str | None) -> None:
+        """Where this agent serves its figures, so that `check` beside it knows who listens there."""
+        if (self.database.get_meta("listens_at") or "") != (address or ""):
+            self.database.set_meta("listens_at", address or "")
+
     def close(self) -> None:
         self.database.close()
         self._disown()
@@ -172,6 +176,43 @@ class StateFolder:
         lock, self._lock = self._lock, -1
         if lock >= 0:  # its number may be another file's by now
             os.close(lock)
+
+
+def try_out(folder: Path) -> None:
+    """Whether an agent could use this folder, or make it. Leaves nothing behind, and what is a state folder as it is.
+
+    Rights don't tell it: some file systems let nobody make a folder, whatever the rights. Raises StateError."""
+    there = folder
+    try:
+        while not _is_there(there):
+            there = there.parent
+        if not _is_there(folder / "agent.lock"):
+            Path(tempfile.mkdtemp(prefix=".mediaagent-", dir=there)).rmdir()
+        with suppress(FileNotFoundError):  # the first agent makes it
+            _read_note(folder / "agent.json")
+    except OSError as error:
+        raise _unusable(folder, error) from error
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _read_note(path: Path) -> _AgentNote:
+    """Raises OSError or StateError."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_AgentNote)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise StateError(f"{path} can't be read ({error}): restore it, or name another state folder") from error
+
+
+def _unusable(folder: Path, error: OSError) -> StateError:
+    todo = "name a folder that this user may write, with state in [agent]"
+    return StateError(f"the state folder {folder} can't be used: {error.strerror}; {todo}")
 
 
 def watched_since(folder: Path, source: str) -> datetime | None:
@@ -199,8 +240,7 @@ def _own(folder: Path) -> int:
             fsync_folder(folder.parent)
         lock = os.open(folder / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        todo = "name a folder that this user may write, with state in [agent]"
-        raise StateError(f"the state folder {folder} can't be used: {error.strerror}; {todo}") from error
+        raise _unusable(folder, error) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

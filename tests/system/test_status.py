@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.system.agent import AgentProcess, items, settled, wait_for
+from tests.system.agent import ROOT, AgentProcess, items, settled, wait_for
 
 
 def settings(more: str = "", agent: str = "") -> str:
@@ -167,3 +170,171 @@ def test_mistaken_settings_change_nothing_and_are_told(agent: AgentProcess) -> N
         assert agent.stop() == 0
     finally:
         agent.stop()
+
+
+@contextmanager
+def taken_port() -> Iterator[int]:
+    """A port of this machine at which somebody listens."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield int(other.getsockname()[1])
+
+
+def without_prometheus(agent: AgentProcess) -> None:
+    """As where prometheus_client was never installed."""
+    (agent.folder / "first").mkdir()
+    (agent.folder / "first" / "prometheus_client.py").write_text("raise ModuleNotFoundError('prometheus_client')")
+    agent.environment["PYTHONPATH"] = os.pathsep.join([str(agent.folder / "first"), str(ROOT)])
+
+
+def reloads(agent: AgentProcess) -> int:
+    return agent.log.count("settings taken")
+
+
+def test_a_reload_refuses_what_would_keep_the_agent_from_starting(agent: AgentProcess) -> None:
+    without_prometheus(agent)
+    agent.start()
+    (agent.folder / "state2").mkdir()
+    (agent.folder / "state2" / "agent.json").write_text("{half of it")
+    other = AgentProcess(agent.folder / "other")
+    other.folder.mkdir()
+    (other.folder / "watched").mkdir()
+    other.configure(settings())
+    other.start()
+    try:
+        agent.wait_until_running()
+        other.wait_until_running()
+        with taken_port() as port:
+            for text, told in {
+                settings(agent=f'metrics = "127.0.0.1:{port}"'): "Address already in use",
+                settings(agent='metrics_file = "mediaagent.prom"'): "prometheus_client is missing",
+                settings().replace('"state"', '"/proc/nope"'): "the state folder /proc/nope can't be used",
+                settings().replace('"state"', '"agent.toml"'): "is no folder",
+                settings(agent='drop = "agent.toml"'): "agent.drop",
+                settings().replace('"state"', '"state2"'): "agent.json can't be read",
+                settings().replace('"state"', '"other/state"'): "another mediaagent (process ",
+            }.items():
+                agent.configure(text)
+                agent.send(signal.SIGHUP)
+                wait_for(lambda told=told: told in agent.log, 20, lambda: agent.log)  # type: ignore[misc]
+        assert reloads(agent) == 0
+        (agent.folder / "watched" / "a.txt").write_text("one")
+        wait_for(settled(agent.folder / "page", 1), 20, lambda: agent.log)
+        assert agent.stop() == 0
+    finally:
+        agent.stop()
+        other.stop()
+    assert sorted(path.name for path in (agent.folder / "state2").iterdir()) == ["agent.json"]
+
+
+@pytest.mark.parametrize("way", ["{}", "localhost{}"])
+def test_the_address_of_the_running_agent_is_its_own(agent: AgentProcess, way: str) -> None:
+    port = free_port()
+    agent.configure(settings(agent=f'metrics = "127.0.0.1:{port}"'))
+    agent.start()
+    try:
+        agent.wait_until_running()
+        wait_for(lambda: agent.call("check").returncode == 0, 20, lambda: agent.call("check").stderr)
+        if way != "{}":
+            agent.configure(settings(agent=f'metrics = "localhost:{port}"'))
+        agent.send(signal.SIGHUP)
+        wait_for(lambda: agent.log.count("running ") == 2, 20, lambda: agent.log)
+        assert "mediaagent_up 1.0" in asked(port)
+        assert agent.stop() == 0
+    finally:
+        agent.stop()
+
+
+def asked(port: int) -> str:
+    answer: bytes = urllib.request.urlopen(f"http://localhost:{port}/metrics", timeout=10).read()
+    return answer.decode()
+
+
+def test_check_tells_what_would_keep_the_agent_from_starting(agent: AgentProcess) -> None:
+    with taken_port() as port:
+        agent.configure(settings(agent=f'metrics = "127.0.0.1:{port}"'))
+        done = agent.call("check")
+        assert done.returncode == 2
+        assert f"127.0.0.1:{port} can't be listened at: Address already in use" in done.stderr
+        assert not (agent.folder / "state").exists()
+        assert agent.call("run").returncode == 2
+    assert agent.call("check").returncode == 0
+    agent.configure(settings(agent='drop = "agent.toml"'))
+    assert "agent.toml is no folder" in agent.call("check").stderr
+    agent.configure(settings().replace('"state"', '"/proc/nope"'))
+    assert "the state folder /proc/nope can't be used" in agent.call("check").stderr
+    without_prometheus(agent)
+    agent.configure(settings(agent='metrics_file = "mediaagent.prom"'))
+    done = agent.call("check")
+    assert (done.returncode, "prometheus_client is missing" in done.stderr) == (2, True)
+
+
+def test_check_warns_of_a_file_of_figures_that_can_t_be_written(agent: AgentProcess) -> None:
+    agent.configure(settings(agent='metrics_file = "nowhere/mediaagent.prom"'))
+    done = agent.call("check")
+    assert (done.returncode, "nowhere, so no figures will be there" in done.stderr) == (0, True)
+
+
+def test_a_file_of_figures_is_for_others_and_tells_when_the_agent_ends(agent: AgentProcess) -> None:
+    """node_exporter is another user, and whoever alerts reads mediaagent_up."""
+    agent.configure(settings(agent='metrics_file = "figures/mediaagent.prom"'))
+    figures = agent.folder / "figures"
+    figures.mkdir()
+    (figures / ".mediaagent.prom.new").write_text("what one that was killed left")
+    (agent.folder / "watched" / "a.txt").write_text("one")
+    file = figures / "mediaagent.prom"
+    agent.start()
+    try:
+        wait_for(lambda: file.exists() and "mediaagent_up 1.0" in file.read_text(), 20, lambda: agent.log)
+        assert file.stat().st_mode & 0o777 == 0o644
+        assert [path.name for path in figures.iterdir()] == ["mediaagent.prom"]
+        assert agent.stop() == 0
+    finally:
+        agent.stop()
+    assert "mediaagent_up 0.0" in file.read_text()
+    assert "mediaagent_spool_bytes" in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_of_figures_says_up_again_after_a_restart(agent: AgentProcess) -> None:
+    agent.configure(settings(agent='metrics_file = "mediaagent.prom"'))
+    file = agent.folder / "mediaagent.prom"
+    agent.start()
+    try:
+        agent.wait_until_running()
+        agent.send(signal.SIGHUP)
+        wait_for(lambda: agent.log.count("running ") == 2, 20, lambda: agent.log)
+        wait_for(lambda: "mediaagent_up 1.0" in file.read_text(), 20, lambda: agent.log)
+        assert agent.stop() == 0
+    finally:
+        agent.stop()
+    assert "mediaagent_up 0.0" in file.read_text()
+
+
+def test_attempts_are_counted_though_their_owner_has_them_tried_anew(agent: AgentProcess) -> None:
+    """Prometheus takes a counter that falls for one that began anew, and counts everything twice."""
+    (agent.folder / "known.key").write_text("k" * 32)
+    for name in ("a", "b"):
+        (agent.folder / "watched" / f"{name}.txt").write_text(name)
+    site = (
+        f'[upload.site]\ntype = "known"\nsite = "http://127.0.0.1:{free_port()}"\nuser = "x"\nkey = "file:known.key"\n'
+    )
+    agent.configure(settings() + site)
+    assert agent.call("run", "--once").returncode == 1
+    counted = [attempts(agent)]
+    assert counted[0] > 0
+    for _ in range(3):
+        assert agent.call("queue", "retry", "--all").returncode == 0
+        counted.append(attempts(agent))
+        assert agent.call("run", "--once").returncode == 1
+        counted.append(attempts(agent))
+    ((tried,),) = agent.ask("SELECT count(*) FROM history WHERE what = 'deferred' AND target = 'site'")
+    assert counted == sorted(counted)
+    assert counted[-1] == tried
+    assert counted[1] == counted[0] < counted[2]
+
+
+def attempts(agent: AgentProcess) -> int:
+    found: int = json.loads(agent.call("status", "--json").stdout)["targets"]["site"]["attempts"]
+    return found

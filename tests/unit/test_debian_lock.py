@@ -27,10 +27,10 @@ def locked(name: str) -> dict[str, tuple[str, list[str]]]:
 
 
 def dependencies() -> list[Requirement]:
+    """Those of the program, and of what the package brings along besides: it has no pip that could add it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return [
-        need for need in map(Requirement, project["dependencies"]) if not need.marker or need.marker.evaluate(THERE)
-    ]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["metrics"]]
+    return [need for need in map(Requirement, wanted) if not need.marker or need.marker.evaluate(THERE)]
 
 
 @pytest.mark.parametrize("need", dependencies(), ids=lambda need: need.name)

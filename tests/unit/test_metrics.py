@@ -34,7 +34,7 @@ def test_a_memory_that_refuses_itself_is_told_once_and_the_agent_is_not_called_u
     database = served.agent.state / "outbox.db"
     good = database.read_bytes()
     with structlog.testing.capture_logs() as log:
-        metrics.start(served, structlog.get_logger())
+        metrics.Figures(served, structlog.get_logger())
         assert "mediaagent_up 1.0" in scrape(served)
         database.write_bytes(b"this is no database" * 100)
         for _ in range(3):

@@ -20,7 +20,7 @@ from mediaagent.store.codec import dumps, epoch, loads, moment
 from mediaagent.store.database import Database
 from mediaagent.store.deliveries import LONGEST_WAIT
 from mediaagent.store.rows import event_from, part_from
-from mediaagent.store.topics import joined, no_news
+from mediaagent.store.topics import going_on, join, known_by, no_news
 
 __all__ = ["SqliteOutbox", "delivery_key"]
 
@@ -96,11 +96,12 @@ class SqliteOutbox:
         if sighting.route.to is not None:
             targets = sighting.route.to
         with self._database.transaction() as connection:
-            sighting = replace(sighting, key=joined(connection, source, sighting, self._epoch))
-            known = connection.execute(
-                "SELECT * FROM events WHERE source = ? AND key = ?", (source, sighting.key)
-            ).fetchone()
-            if known and sighting.once:
+            before = known_by(connection, source, sighting.key)
+            known = before or going_on(connection, source, sighting, self._epoch)
+            if known and not before:
+                join(connection, source, sighting.key, known["id"])
+            again = before is not None and sighting.once
+            if again:
                 fresh, spare = [], [*fresh, *spare]
             if known and not fresh and not spare:
                 return "nothing"
@@ -119,7 +120,7 @@ class SqliteOutbox:
                 replaced = [(part.id,) for part in sighting.spare if part.event_key]
                 connection.executemany("UPDATE parts SET spare = 1 WHERE id = ?", replaced)
             connection.executemany("UPDATE parts SET shown = 0 WHERE id = ?", [(part.id,) for part in sighting.unshown])
-            if known:
+            if known and not again:
                 connection.execute(
                     "UPDATE events SET topic = ?, outcome = ?, keep_until = ? WHERE id = ?",
                     (*self._ending(sighting), event),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sqlite3
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -147,6 +149,62 @@ def test_a_state_that_was_quiet_for_long_is_told_anew(house: House) -> None:
     hand(house, "t2", body="PROBLEM again", state_key="web/http")
     work(house)
     assert bodies(house) == ["PROBLEM", "PROBLEM again"]
+
+
+def over_and_done(house: House) -> None: ...
+
+
+def restarted(house: House) -> None:
+    house.restart()
+
+
+def without_memory(house: House) -> None:
+    house.close()
+    for file in (house.folder / "state").glob("outbox.db*"):
+        file.unlink()
+    house.open()
+
+
+def of_version_2(house: House) -> None:
+    """As an agent left it that did not know the tokens of later words."""
+    house.close()
+    with contextlib.closing(sqlite3.connect(house.folder / "state" / "outbox.db")) as connection:
+        connection.executescript("DROP TABLE joined; PRAGMA user_version = 2;")
+    house.open()
+
+
+@pytest.mark.parametrize("what_happens", [over_and_done, restarted, without_memory, of_version_2])
+def test_a_token_of_a_state_is_known_for_ever(house: House, what_happens: Callable[[House], None]) -> None:
+    story = [("t1", "DOWN"), ("t2", "UP"), ("t3", "DOWN")]
+    for token, state in story:
+        tell(house, token, state)
+    what_happens(house)
+    for token, state in reversed(story):
+        tell(house, token, state)
+        house.clock.advance(4000)
+        tell(house, token, state)
+    assert bodies(house) == ["DOWN t3"]
+    assert len(house.site.posts) == 1
+    assert list(house.drop.iterdir()) == []
+
+
+def test_a_token_that_comes_again_leaves_the_state_as_it_is(house: House) -> None:
+    tell(house, "t1", "DOWN")
+    tell(house, "t2", "UP")
+    tell(house, "t1", "DOWN")
+    house.clock.advance(4000)
+    tell(house, "t3", "DOWN")  # it was up for long: another story
+    assert bodies(house) == ["DOWN t3", "UP t2"]
+
+
+def test_who_asks_for_a_later_word_finds_what_it_changed(house: House) -> None:
+    from mediaagent.store.queue import Queue
+
+    tell(house, "t1", "DOWN")
+    tell(house, "t2", "UP")
+    queue = Queue(house.folder / "state" / "outbox.db")
+    assert {token: queue.event_by_key("post:", token) for token in ("t1", "t2", "t3")} == {"t1": 1, "t2": 1, "t3": None}
+    queue.close()
 
 
 def tell(house: House, token: str, state: str, body: str = "", **said: Any) -> None:

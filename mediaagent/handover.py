@@ -190,8 +190,12 @@ def too_long(post: Handed) -> Iterator[str]:
 
 def _unusable(post: Handed) -> Iterator[str]:
     """What is of the right kind, and nothing that an agent could store, compute with or show."""
-    if post.kind not in KINDS or post.access not in ACCESS or not 0 < len(post.token) <= _LONGEST_TOKEN:
-        yield "its kind, access or token is none"
+    if post.kind not in KINDS:
+        yield f"its kind is {post.kind[:50]!r}, and none of {', '.join(KINDS)}"
+    if post.access not in ACCESS:
+        yield f"its access is {post.access[:50]!r}, and none of {', '.join(ACCESS[1:])}"
+    if not 0 < len(post.token) <= _LONGEST_TOKEN:
+        yield f"its token has {len(post.token)} characters, and not 1 to {_LONGEST_TOKEN}"
     for name, value in post._asdict().items():
         texts = (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
         if not all(map(_is_text, texts)):
@@ -199,7 +203,7 @@ def _unusable(post: Handed) -> Iterator[str]:
     if any(len(name) > _LONGEST_NAME for name in post.files):
         yield f"the name of one of its files has more than {_LONGEST_NAME} characters"
     if not 0 <= post.state_within <= LONGEST_STORY:  # nor is NaN
-        yield "its state_within is no time from nothing to a hundred years, in seconds"
+        yield "its state_within is no time of nothing to a hundred years, in seconds"
     if not 0 <= post.handed_at <= clock.LATEST.timestamp():
         yield "its handed_at is no time, in seconds since 1970"
     try:

@@ -421,6 +421,21 @@ def test_what_was_set_aside_is_told_until_it_is_removed(house: House) -> None:
     assert "handed over and refused" not in house.state.troubles()
 
 
+def test_who_waits_for_what_was_refused_is_told_why(house: House) -> None:
+    from mediaagent.cli.post.looking import Look
+
+    bundle = lay(house, "0-bad", words(kind="essay"))
+    work(house)
+    look = Look(house.folder / "state", "bad")
+    seen = look.now(bundle)
+    look.close()
+    assert (seen.refused, seen.over) == (True, True)
+    assert seen.why == (
+        "the agent refused it: post.json can't be used: its kind is 'essay', and none of "
+        "status, entry, photo, audio, video, file"
+    )
+
+
 def test_the_same_target_twice_is_one_target(house: House) -> None:
     hand(house, "t1", body="x", to=["site", "site"])
     hand(house, "t2", body="y")

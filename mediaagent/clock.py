@@ -1,14 +1,45 @@
-"""The machine's clock, in both of its meanings."""
+"""The machine's clock, in both of its meanings; and which times there are."""
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["SystemClock"]
+__all__ = ["EARLIEST", "LATEST", "SystemClock", "moment", "read"]
 
+#: Times before and after are mistakes. These can be told in every time zone, with years to spare for what is added to
+#: them, and have four digits for the year wherever they are written.
+EARLIEST, LATEST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
+_FIRST, _LAST = EARLIEST.timestamp(), LATEST.timestamp()
+
+_NO_YEAR = f"a time lies in the years {EARLIEST.year} to {LATEST.year}"
 # Counts on while the machine sleeps, so that waking up is no jump of the wall's clock.
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def moment(seconds: float) -> datetime:
+    """The time so many seconds after 1970; of those that there are the nearest one.
+
+    >>> moment(1e300).year, moment(-1e300).year
+    (9998, 1000)
+    """
+    return datetime.fromtimestamp(min(max(seconds, _FIRST), _LAST), UTC)
+
+
+def read(text: str) -> datetime:
+    """A time as ISO 8601 has it, in this machine's zone where it names none. Raises ValueError where it is none.
+
+    >>> read("2026-11-25T08:14:00+01:00").astimezone(UTC).isoformat()
+    '2026-11-25T07:14:00+00:00'
+    """
+    try:
+        when = datetime.fromisoformat(text)
+        when = when if when.tzinfo else when.astimezone()
+    except OverflowError:
+        raise ValueError(_NO_YEAR) from None
+    if not EARLIEST <= when <= LATEST:
+        raise ValueError(_NO_YEAR)
+    return when
 
 
 class SystemClock:

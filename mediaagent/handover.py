@@ -21,14 +21,17 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+
+from mediaagent import clock
 
 __all__ = [
     "ACCESS",
     "KINDS",
     "LONGEST",
+    "LONGEST_STORY",
     "MAKING",
     "OVER",
     "REFUSED",
@@ -38,6 +41,8 @@ __all__ = [
     "goes_on",
     "hand_over",
     "parse",
+    "too_long",
+    "too_many",
 ]
 
 #: The name under which posts that were handed over stand in the queue. No [watch.NAME] can have it.
@@ -50,6 +55,14 @@ MAKING, REFUSED = ".making-", ".refused-"
 WORDS = "post.json"
 #: Bytes of post.json that are read at the most.
 LONGEST = 64 << 20
+#: So many of them are left for what is said to a post when its text was read already: the names of targets.
+_ROOM = 1 << 20
+#: Files of a post, and words in each of its lists, at the most.
+_MOST = 1000
+#: Characters of a token, and of a file's name, at the most.
+_LONGEST_TOKEN, _LONGEST_NAME = 300, 255
+#: Seconds in which a word may change a post at the most: a hundred years.
+LONGEST_STORY = 100 * 365.25 * 86_400
 _VERSION = 1
 _CHUNK = 1 << 20
 
@@ -90,9 +103,12 @@ def goes_on(state: str) -> bool:
 
 
 def hand_over(drop: Path, post: Handed, files: Iterable[Path | IO[bytes]]) -> str:
-    """Puts a bundle into the folder; it is on disk when this returns. The bundle's name. Raises OSError.
+    """Puts a bundle into the folder; it is on disk when this returns. The bundle's name.
+
+    Raises OSError, or ValueError for a text that UTF-8 has no bytes for.
 
     `files` go with `post.files`; a path is opened as whoever calls may open it."""
+    words = _written(post)
     name = f"{time.time_ns():020d}-{os.urandom(8).hex()}"
     making = drop / f"{MAKING}{name}"
     # Others' hooks write here: the group (the agent's, where the folder is set-gid) has to read and remove it.
@@ -104,11 +120,7 @@ def hand_over(drop: Path, post: Handed, files: Iterable[Path | IO[bytes]]) -> st
             making.chmod(stat.S_IMODE(making.stat().st_mode) | 0o070)
         for number, file in enumerate(files, 1):
             _write(making / f"{number:04d}", file, owner)
-        _write(
-            making / WORDS,
-            json.dumps({"version": _VERSION, **_said(post)}, ensure_ascii=False).encode(errors="replace"),
-            owner,
-        )
+        _write(making / WORDS, words, owner)
         _flush(making, owner)
         making.rename(drop / name)
     except BaseException:
@@ -123,6 +135,10 @@ def hand_over(drop: Path, post: Handed, files: Iterable[Path | IO[bytes]]) -> st
 
 #: A field's type, as its default has it -> what it is in JSON.
 _KINDS_OF: dict[type, tuple[type, ...]] = {str: (str,), tuple: (list,), float: (int, float)}
+
+
+def _written(post: Handed) -> bytes:
+    return json.dumps({"version": _VERSION, **_said(post)}, ensure_ascii=False).encode()
 
 
 def _said(post: Handed) -> dict[str, Any]:
@@ -143,7 +159,7 @@ def parse(data: bytes) -> Handed:
         raise ValueError(f"its version is not {_VERSION}: the agent is older or newer than what wrote it")
     for name, value in said.items():
         if name not in Handed._fields:
-            raise ValueError(f"it has a field {name!r} that is not known")
+            raise ValueError(f"it has a field {name[:50]!r} that is not known")
         kinds = _KINDS_OF[type(Handed._field_defaults.get(name, ""))]
         if not isinstance(value, kinds) or isinstance(value, bool):
             raise ValueError(f"its {name} is of the wrong kind")
@@ -154,9 +170,54 @@ def parse(data: bytes) -> Handed:
         post = Handed(**values)
     except TypeError as error:
         raise ValueError(f"it lacks a field: {error}") from None
-    if post.kind not in KINDS or post.access not in ACCESS or not 0 < len(post.token) <= 300:
-        raise ValueError("its kind, access or token is none")
+    for wrong in (*too_many(post), *_unusable(post)):
+        raise ValueError(wrong)
     return post
+
+
+def too_many(post: Handed) -> Iterator[str]:
+    """What a post has more of than an agent takes, in words."""
+    for name, said in post._asdict().items():
+        if isinstance(said, list | tuple) and len(said) > _MOST:
+            yield f"{len(said)} are too many for {name}: at most {_MOST} are taken"
+
+
+def too_long(post: Handed) -> Iterator[str]:
+    """Whether its words are more than an agent takes."""
+    if len(_written(post)) > LONGEST - _ROOM:
+        yield f"the text is too long: at most {(LONGEST - _ROOM) >> 20} MB are taken; post it as a file"
+
+
+def _unusable(post: Handed) -> Iterator[str]:
+    """What is of the right kind, and nothing that an agent could store, compute with or show."""
+    if post.kind not in KINDS:
+        yield f"its kind is {post.kind[:50]!r}, and none of {', '.join(KINDS)}"
+    if post.access not in ACCESS:
+        yield f"its access is {post.access[:50]!r}, and none of {', '.join(ACCESS[1:])}"
+    if not 0 < len(post.token) <= _LONGEST_TOKEN:
+        yield f"its token has {len(post.token)} characters, and not 1 to {_LONGEST_TOKEN}"
+    for name, value in post._asdict().items():
+        texts = (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
+        if not all(map(_is_text, texts)):
+            yield f"its {name} has halves of letters, which are no text"
+    if any(len(name) > _LONGEST_NAME for name in post.files):
+        yield f"the name of one of its files has more than {_LONGEST_NAME} characters"
+    if not 0 <= post.state_within <= LONGEST_STORY:  # nor is NaN
+        yield "its state_within is no time of nothing to a hundred years, in seconds"
+    if not 0 <= post.handed_at <= clock.LATEST.timestamp():
+        yield "its handed_at is no time, in seconds since 1970"
+    try:
+        clock.read(post.created or "1970-01-01")
+    except ValueError as error:
+        yield f"its created is no time: {error}"
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _write(path: Path, source: Path | IO[bytes] | bytes, owner: os.stat_result | None) -> None:

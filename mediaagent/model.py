@@ -205,13 +205,14 @@ class Sighting(Struct, frozen=True, kw_only=True):
     spare: tuple[
         Part, ...
     ] = ()  # the same again (a copy, a forwarded one): theirs is the event, but they change nothing
-    once: bool = False  # it never grows: what comes to its key when it is an event already is spare
+    once: bool = False  # its key tells all: what comes to that when it was an event, or changed one, is spare
     unshown: tuple[Part, ...] = ()  # those of `parts` that no post has; enrichers look into them all the same
     keep: timedelta = timedelta(0)  # our copies of its files stay at least so long (unless the spool gets full)
     together: str = ""  # `Claim.together` of its files
     topic: str = ""  # with `outcome`: it is posted only if the topic's last event ended otherwise
     outcome: str = ""  # "failed", "passed"; a first one is posted only when it is "failed"
-    joins: timedelta = timedelta(0)  # it changes the topic's last event, if that changed no longer ago or is "open"
+    joins: timedelta = timedelta(0)  # it changes the topic's last event, if that changed no longer ago or is "open";
+    #                                  its key is known from then on as one of that event's
     route: Route = Route()
 
 

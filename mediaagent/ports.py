@@ -257,13 +257,17 @@ class Drop(Protocol):
         """Copies of a bundle, not durable yet; none when it was taken before. Raises Unsecured or OSError."""
 
     def keep(self, parts: Sequence[Part]) -> None:
-        """Makes the copies of several bundles durable, and writes them down. Raises Unsecured; none is kept then."""
+        """Makes the copies of several bundles durable, and writes them down. Raises Unsecured, or ValueError and the
+        like where one holds what can't be written; none is kept then."""
 
     def remove(self, name: str) -> None:
-        """It was taken. Raises OSError."""
+        """It was taken. Raises Unsecured."""
 
-    def refuse(self, name: str) -> Path:
-        """Sets aside what can't be used. Raises OSError."""
+    def refuse(self, name: str, reason: str) -> Path:
+        """Sets aside what can't be used, and notes why. Raises Unsecured."""
+
+    def refused(self) -> Sequence[str]:
+        """What lies there set aside, oldest first, each with the reason."""
 
 
 class Workbench(Protocol):

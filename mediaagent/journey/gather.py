@@ -11,7 +11,7 @@ from mediaagent.journey.plan import Log, Source
 from mediaagent.model import Sighting
 from mediaagent.ports import Clock, Outbox
 
-__all__ = ["Unsecured", "gather"]
+__all__ = ["Gathered", "Unsecured", "gather"]
 
 _PAUSE = timedelta(seconds=5)
 #: A sighting whose files are still being written is asked again so soon.
@@ -30,10 +30,16 @@ class Unsecured(NamedTuple):
     walked_at: datetime | None = None  # where there are no hints: when the last walk began; the next may find more
 
 
-def gather(
-    source: Source, outbox: Outbox, clock: Clock, log: Log, unsecured: Unsecured
-) -> tuple[Counter[str], datetime | None]:
-    """One pass over the parts of no event yet: what was done, and when to ask again (None: nothing is growing).
+class Gathered(NamedTuple):
+    """What a pass came to."""
+
+    done: Counter[str]  # what became of how many sightings
+    again: datetime | None = None  # when to ask again; None: nothing is growing
+    failure: str = ""  # why some could not be written down
+
+
+def gather(source: Source, outbox: Outbox, clock: Clock, log: Log, unsecured: Unsecured) -> Gathered:
+    """One pass over the parts of no event yet.
 
     A pass costs what is open or was lately closed, never what the folder holds."""
     now = clock.now()
@@ -46,7 +52,8 @@ def gather(
             again = min(again or until, until)
         else:
             whole.append(sighting)
-    return _written(whole, source, outbox, log), again
+    done, failure = _written(whole, source, outbox, log)
+    return Gathered(done, again, failure)
 
 
 def _open_until(sighting: Sighting, unsecured: Unsecured, now: datetime, *, alone: bool) -> datetime | None:
@@ -67,15 +74,31 @@ def _parts_of(sighting: Sighting) -> Iterator[str]:
     return (part.id for part in (*sighting.parts, *sighting.spare))
 
 
-def _written(whole: Sequence[Sighting], source: Source, outbox: Outbox, log: Log) -> Counter[str]:
-    """What became of them."""
+def _written(whole: Sequence[Sighting], source: Source, outbox: Outbox, log: Log) -> tuple[Counter[str], str]:
+    """What became of them, and why some could not be written down: one must not hold up the others."""
     done: Counter[str] = Counter()
+    failure = ""
     for start in range(0, len(whole), _BATCH):
         batch = whole[start : start + _BATCH]
-        for sighting, outcome in zip(batch, outbox.add(source.name, batch, source.targets), strict=True):
-            done[outcome] += 1
-            if outcome != "nothing":
-                _tell(log, source, sighting, outcome)
+        try:
+            done += _added(batch, source, outbox, log)
+        except Exception as error:
+            if len(batch) == 1:
+                log.exception("not written down", source=source.name, key=batch[0].key)
+                return done, f"{type(error).__name__}: {error}"
+            for sighting in batch:
+                more, why = _written([sighting], source, outbox, log)
+                done, failure = done + more, failure or why
+    return done, failure
+
+
+def _added(batch: Sequence[Sighting], source: Source, outbox: Outbox, log: Log) -> Counter[str]:
+    """In one transaction."""
+    done: Counter[str] = Counter()
+    for sighting, outcome in zip(batch, outbox.add(source.name, batch, source.targets), strict=True):
+        done[outcome] += 1
+        if outcome != "nothing":
+            _tell(log, source, sighting, outcome)
     return done
 
 

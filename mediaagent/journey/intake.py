@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
+from mediaagent import clock
 from mediaagent.errors import Gone, Refused, Unsecured
-from mediaagent.handover import SOURCE, goes_on
+from mediaagent.handover import LONGEST_STORY, SOURCE, goes_on
 from mediaagent.journey.plan import Log, Source
 from mediaagent.model import Claim, Defaults, Ignored, Part, Route, SeenFile, Sighting, printable
 from mediaagent.ports import Drop
@@ -19,6 +20,8 @@ __all__ = ["Handed", "Intake", "source_of"]
 
 #: Bundles that are made durable in one go.
 _BATCH = 50
+#: What goes wrong with a bundle for what stands in it.
+_UNFIT = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
 #: Copies of what is shown of a state that goes on are kept so long. A post of words alone can be changed for ever.
 _OPEN = timedelta(days=30)
 _FORMS: Mapping[str, Literal["status", "entry", "photo", "audio", "video"]] = {
@@ -52,12 +55,27 @@ class Handed(Struct, frozen=True):
         for _, found in sorted(bundles.items()):
             words = next((part for part in found if part.role == "words"), None)
             if words and len(found) == len(words.facts["files"]) + 1:
-                yield self._sighting(words, found)
+                yield self._sighting_of(words, found)
+
+    def _sighting_of(self, words: Part, found: Sequence[Part]) -> Sighting:
+        """What an older agent took may say what nobody can use; it is listed, and the others go on."""
+        try:
+            return self._sighting(words, found)
+        except _UNFIT as error:
+            return Sighting(
+                key=f"unusable:{words.id}",
+                kind="unusable",
+                happened_at=words.seen_at,
+                parts=tuple(found),
+                unshown=tuple(found),
+                nothing=f"what was handed over can't be used: {type(error).__name__}: {error}",
+                once=True,
+            )
 
     def _sighting(self, words: Part, found: Sequence[Part]) -> Sighting:
         said = words.facts
         unknown = [target for target in said["to"] if target not in self.targets]
-        within = timedelta(seconds=said["state_within"]) if said["state_key"] else timedelta(0)
+        within = _within(said["state_within"]) if said["state_key"] else timedelta(0)
         open_ = bool(within) and goes_on(str(said.get("state", "")))
         return Sighting(
             key=str(said["token"]),
@@ -67,7 +85,7 @@ class Handed(Struct, frozen=True):
             unshown=(words,),
             facts={"bundle": said["bundle"], "by": said["by"], "state_key": said["state_key"]},
             nothing=f"there is no [upload.{unknown[0]}] in the settings" if unknown else "",
-            once=not within,
+            once=True,
             keep=_OPEN if open_ else within,
             topic=str(said["state_key"]),
             outcome="open" if open_ else "",
@@ -78,7 +96,7 @@ class Handed(Struct, frozen=True):
 
 def _route(said: Mapping[str, Any]) -> Route:
     return Route(
-        to=tuple(said["to"]) or None,
+        to=tuple(dict.fromkeys(said["to"])) or None,
         title=str(said["title"]),
         body=str(said["body"]),
         tags=tuple(said["tags"]),
@@ -92,12 +110,16 @@ def _route(said: Mapping[str, Any]) -> Route:
 
 def _moment(words: Part) -> datetime:
     """As it says itself; else when it was handed over, which a program of somebody else's may not tell."""
-    created, handed_at = str(words.facts["created"]), float(words.facts["handed_at"])
+    created, handed_at = str(words.facts["created"]), words.facts["handed_at"]
     try:
-        when = datetime.fromisoformat(created)
-        return when if when.tzinfo else when.astimezone()
+        return clock.read(created).astimezone(UTC)
     except ValueError:
-        return datetime.fromtimestamp(handed_at, UTC) if handed_at else words.seen_at
+        return clock.moment(handed_at) if handed_at else words.seen_at
+
+
+def _within(seconds: float | None) -> timedelta:
+    """How long a story stays open. What an older agent took may say anything, and its memory holds no NaN."""
+    return timedelta(seconds=min(max(seconds or 0.0, 0.0), LONGEST_STORY))
 
 
 def source_of(drop: Path, targets: tuple[str, ...]) -> Source:
@@ -115,13 +137,15 @@ def source_of(drop: Path, targets: tuple[str, ...]) -> Source:
 
 
 class Intake(Struct):
-    """Takes charge of bundles, one after the other."""
+    """Takes charge of bundles, one after the other. What one of them is like keeps no other waiting."""
 
     source: Source
     drop: Drop
     log: Log
     trouble: Callable[[str, str], None] = lambda where, what: None
     more: bool = False  # there were more than were taken
+    _together: int = _BATCH  # so many next: one by one where one of many could not be written down
+    _told: Sequence[str] | None = None  # what lay there set aside when its owner was told
 
     def take(self) -> int:
         """The oldest that lie there, many in one go; the rest in the next round, so that these go on meanwhile.
@@ -131,7 +155,7 @@ class Intake(Struct):
         trouble, self.more = "", False
         try:
             for name in self.drop.waiting():
-                self.more = len(copies) == _BATCH
+                self.more = sum(map(bool, copies.values())) >= self._together
                 if self.more:
                     break
                 trouble = self._copy(name, copies) or trouble
@@ -139,7 +163,8 @@ class Intake(Struct):
             trouble = f"the drop folder can't be read: {_in_words(error)}"
         trouble = self._keep(copies) or trouble
         self.trouble("drop", trouble)
-        return sum(1 for parts in copies.values() if parts)
+        self._tell_refused()
+        return sum(map(bool, copies.values()))
 
     def _copy(self, name: str, copies: dict[str, Sequence[Part]]) -> str:
         """Copies one bundle. Returns why it has to wait."""
@@ -147,12 +172,24 @@ class Intake(Struct):
             copies[name] = self.drop.copy(name)
         except Refused as refused:
             return self._refuse(name, str(refused))
+        except _UNFIT as error:
+            return self._refuse(name, f"{type(error).__name__}: {error}")
         except Gone:
             pass
         except Unsecured as error:  # no room, no rights: it stays, and is tried again
             return f"what was handed over can't be taken: {error}"
         except OSError as error:
             return f"what was handed over can't be taken: {_in_words(error)}"
+        return ""
+
+    def _refuse(self, name: str, reason: str) -> str:
+        """Sets it aside. Returns why that can't be."""
+        try:
+            aside = self.drop.refuse(name, reason)
+        except Unsecured as error:
+            return f"what can't be used ({printable(reason)}) can't be set aside: {error}"
+        shown = printable(aside)
+        self.log.warning("not taken", source=self.source.name, bundle=printable(name), reason=reason, aside=shown)
         return ""
 
     def _keep(self, copies: dict[str, Sequence[Part]]) -> str:
@@ -162,24 +199,41 @@ class Intake(Struct):
         except Unsecured as error:
             copies.clear()
             return f"what was handed over can't be taken: {error}"
+        except _UNFIT as error:
+            return self._one_is_unfit(copies, error)
+        self._together = min(2 * self._together, _BATCH)
+        return self._removed(copies)
+
+    def _one_is_unfit(self, copies: dict[str, Sequence[Part]], error: Exception) -> str:
+        """Nothing of these was kept. Which of them it was is found by taking one at a time."""
+        fresh = [name for name, parts in copies.items() if parts]
+        copies.clear()
+        self.more, self._together = True, 1
+        return self._refuse(fresh[0], f"{type(error).__name__}: {error}") if len(fresh) == 1 else ""
+
+    def _removed(self, copies: Mapping[str, Sequence[Part]]) -> str:
+        """Removes what is ours by now. Returns why that can't be."""
         trouble = ""
         for name, parts in copies.items():
-            if parts:
-                self.log.info("handed over", source=self.source.name, bundle=name, files=len(parts) - 1)
             try:
                 self.drop.remove(name)
-            except OSError as error:  # it is known, so it is not taken twice
-                trouble = f"what was handed over is taken and can't be removed: {_in_words(error)}"
+            except Unsecured as error:
+                trouble = f"what was taken can't be removed: {error}"
+            if parts:
+                self.log.info("handed over", source=self.source.name, bundle=name, files=len(parts) - 1)
         return trouble
 
-    def _refuse(self, name: str, reason: str) -> str:
-        """Sets it aside. Returns why it still lies there."""
-        try:
-            aside = self.drop.refuse(name)
-        except OSError as error:
-            return f"{reason}; and it can't be set aside: {_in_words(error)}"
-        self.log.warning("not taken", source=self.source.name, bundle=name, reason=reason, aside=str(aside))
-        return ""
+    def _tell_refused(self) -> None:
+        """What was set aside lies there until its owner has looked at it, and is told of as long."""
+        there = self.drop.refused()
+        if there == self._told:
+            return
+        self._told = there
+        what = ""
+        if there:
+            others = f" (and {len(there) - 1} more, see `mediaagent queue`)" if there[1:] else ""
+            what = f"{there[-1]}{others}; look at it, then remove it"
+        self.trouble("handed over and refused", what)
 
 
 def _in_words(error: OSError) -> str:

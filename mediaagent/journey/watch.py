@@ -148,13 +148,15 @@ class Watching(Struct):
         self._flood_at.pop(source.name, None)
         try:
             unsecured = self._unsecured(securing, flooded)
-            done, again = gather(source, self.outbox, self.clock, self.log, unsecured)
+            done, again, failure = gather(source, self.outbox, self.clock, self.log, unsecured)
         except Exception as error:  # a plug-in's turn
             self.log.exception("grouping failed", source=source.name)
-            self.trouble(f"watch.{source.name}", f"its files could not be gathered into events: {error}")
+            done, again, failure = Counter(), None, str(error)
+        where, what = f"watch.{source.name}", f"its files could not be gathered into events: {failure}"
+        self.trouble(where, what if failure else "")
+        if failure:
             self._gather_at[source.name] = self.clock.steady() + _AFTER_FAILURE
-            return Counter()
-        self.trouble(f"watch.{source.name}", "")
+            return done
         now = self.clock.steady()
         # A pass costs what is open; in an event of hours, each new frame must not cost a pass of its own.
         self._rest_until[source.name] = now + (now - begun) * _REST

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import msgspec
+
+from mediaagent.clock import moment
 
 __all__ = ["dumps", "epoch", "from_uri_path", "loads", "moment", "signed", "to_uri_path"]
 
@@ -57,7 +59,3 @@ def signed(number: int) -> int:
 
 def epoch(when: datetime) -> float:
     return when.timestamp()
-
-
-def moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -15,7 +15,7 @@ from mediaagent.store.write_ahead import Loss, WriteAheadLog
 __all__ = ["VERSION", "Damaged", "Database", "put_in_doubt"]
 
 #: The schema's version (`PRAGMA user_version`). migrations/NNNN.sql leads from NNNN-1 to NNNN.
-VERSION = 2
+VERSION = 3
 #: kB of pages kept in memory, once they were needed. With SQLite's own 2 MB a backlog of 100,000 files was taken in at
 #: half the speed: each file changes pages all over a dozen indexes.
 _CACHE = 16_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import stat
 import time
@@ -15,9 +14,9 @@ from msgspec.structs import replace
 
 from mediaagent.errors import Gone, Refused
 from mediaagent.handover import LONGEST, MAKING, REFUSED, WORDS, Handed, parse
-from mediaagent.model import Claim, Part, SeenFile, printable
+from mediaagent.model import Claim, FileNote, Part, SeenFile, printable
 from mediaagent.store.ledger import SqliteLedger
-from mediaagent.store.safely import open_below, remove
+from mediaagent.store.safely import open_below, remove, translated
 from mediaagent.store.spool import DiskSpool
 
 __all__ = ["DropFolder"]
@@ -26,7 +25,9 @@ __all__ = ["DropFolder"]
 _TAKEN = ".taken-"
 #: A bundle in the making is left-over after so many seconds.
 _ABANDONED = 86_400.0
-_MOST_FILES = 1000
+#: Bytes of a bundle's name: what is put before it has to fit a file system's 255, too.
+_LONGEST_NAME = 200
+_LONGEST_REASON = 500
 
 
 class DropFolder:
@@ -37,32 +38,49 @@ class DropFolder:
         self._spool = spool
         self._ledger = ledger
         self._source = source
+        self._refused: list[str] = []  # names that lie there set aside
+        self._reasons: dict[str, str] = {}
 
     def waiting(self) -> list[str]:
         """Bundles that lie there, oldest first; left-overs of killed programs are removed on the way.
 
         Raises OSError."""
-        names = []
+        names, refused = [], []
         with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
             for entry in entries:
                 if entry.name.startswith(_TAKEN):
                     remove(Path(entry.path), anyhow=True)
                 elif entry.name.startswith(MAKING):
                     self._tidy(entry)
+                elif entry.name.startswith(REFUSED):
+                    refused.append(entry.name)
                 elif not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
                     names.append(entry.name)
+        self._refused = sorted(refused)
         return sorted(names)
+
+    def refused(self) -> list[str]:
+        """What lay there set aside when it was last looked, oldest first, each with its reason."""
+        return [self._told_of(name) for name in self._refused]
+
+    def _told_of(self, name: str) -> str:
+        if name not in self._reasons:  # set aside by an earlier run
+            self._reasons[name] = self._ledger.reason(self._source, self.folder / name / WORDS)
+        reason = self._reasons[name]
+        return f"{printable(self.folder / name)}" + (f": {reason}" if reason else "")
 
     def copy(self, name: str) -> tuple[Part, ...]:
         """Copies of a bundle's words and files; none when it was taken before.
 
         Raises Refused for what is no bundle, Unsecured for what can't be read or finds no room now."""
+        if not name.isprintable() or len(os.fsencode(name)) > _LONGEST_NAME:
+            raise Refused(
+                f"the name of a bundle has at most {_LONGEST_NAME} bytes, all of them letters that can be shown"
+            )
         words = self._look(name, WORDS)
         if self._ledger.recall(self._source, words):
             return ()
         handed = self._read(words)
-        if len(handed.files) > _MOST_FILES:
-            raise Refused(f"{printable(words.path)}: more than {_MOST_FILES} files")
         parts: list[Part] = []
         try:
             parts.append(self._part(words, "words", "", handed, name))
@@ -76,22 +94,46 @@ class DropFolder:
 
     def keep(self, parts: Sequence[Part]) -> None:
         """Safe on disk and in the ledger: from here on they are ours. Raises Unsecured when there is no room."""
-        self._ledger.keep(self._spool.settle(parts))
+        try:
+            settled = self._spool.settle(parts)
+        except Exception:  # nothing of it is written down
+            self._spool.discard(parts)
+            raise
+        self._ledger.keep(settled)
 
     def remove(self, name: str) -> None:
-        """It is ours by now. Raises OSError."""
+        """It is ours by now. Raises Unsecured."""
         taken = self.folder / f"{_TAKEN}{name}"  # a kill in the middle leaves nothing that looks like a broken bundle
-        with suppress(FileNotFoundError):
+        try:
             (self.folder / name).rename(taken)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise translated(self.folder / name, error) from error
+        with suppress(OSError):  # of another user, with rights of its own: each look tries again
             remove(taken)
 
-    def refuse(self, name: str) -> Path:
-        """Sets aside what can't be used. Raises OSError."""
-        for number in itertools.count(1):
-            aside = self.folder / (f"{REFUSED}{name}" if number == 1 else f"{REFUSED}{name}-{number}")
-            if not os.path.lexists(aside):  # whoever may hand over may make such a folder, too
-                break
-        (self.folder / name).rename(aside)
+    def refuse(self, name: str, reason: str) -> Path:
+        """Sets aside what can't be used; whoever waits for it finds the reason first. Raises Unsecured."""
+        aside, reason = self._aside(name), printable(reason)[:_LONGEST_REASON]
+        if self._reasons.get(aside.name) != reason:  # else it could not be renamed the last time
+            file = self._any(self.folder / name, aside / WORDS)
+            self._ledger.note(self._source, [FileNote(file=file, state="refused", reason=reason)])
+            self._reasons[aside.name] = reason
+        try:
+            (self.folder / name).rename(aside)
+        except OSError as error:
+            raise translated(self.folder / name, error) from error
+        self._refused = sorted({*self._refused, aside.name})
+        return aside
+
+    def _aside(self, name: str) -> Path:
+        """A place that nobody else has taken on purpose; no name is too long for it."""
+        short, number = os.fsdecode(os.fsencode(name)[:_LONGEST_NAME]), 1
+        aside = self.folder / f"{REFUSED}{short}"
+        while os.path.lexists(aside):
+            number += 1
+            aside = self.folder / f"{REFUSED}{short}-{number}"
         return aside
 
     def sweep(self) -> None:
@@ -109,11 +151,24 @@ class DropFolder:
         try:
             found = path.lstat()
         except FileNotFoundError:
-            raise Refused(f"{printable(path)} is not there: this is no whole bundle") from None
+            if not os.path.lexists(path.parent):
+                raise Gone(f"{printable(path)} is gone") from None
+            raise Refused(f"{name} is not there: this is no whole bundle") from None
         except OSError as error:
-            raise Gone(f"{printable(path)}: {error.strerror}") from error
+            raise translated(path, error) from error
         if not stat.S_ISREG(found.st_mode):
-            raise Refused(f"{printable(path)} is no regular file")
+            raise Refused(f"{name} is no regular file")
+        return self._seen(path, found)
+
+    def _any(self, bundle: Path, path: Path) -> SeenFile:
+        """A bundle as a file of this name, for what is noted of it, whatever it is made of."""
+        try:
+            return self._seen(path, bundle.lstat())
+        except OSError as error:
+            raise translated(bundle, error) from error
+
+    @staticmethod
+    def _seen(path: Path, found: os.stat_result) -> SeenFile:
         return SeenFile(
             path=path,
             size=found.st_size,
@@ -134,7 +189,7 @@ class DropFolder:
                 raise ValueError(f"it has more than {LONGEST} bytes")
             return parse(data)
         except ValueError as error:
-            raise Refused(f"{printable(words.path)} can't be used: {error}") from error
+            raise Refused(f"{WORDS} can't be used: {error}") from error
 
     def _part(self, file: SeenFile, role: str, name: str, handed: Handed, bundle: str) -> Part:
         claim = Claim(role=role, facts={"bundle": bundle, "by": file.owner})

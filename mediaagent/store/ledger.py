@@ -138,6 +138,14 @@ class SqliteLedger:
 
     # --- more than the port, for the composition root ---------------------------------------------------------------
 
+    def reason(self, source: str, path: Path) -> str:
+        """Why a file was not taken; "" where nothing is known of it."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT reason FROM files WHERE source = ? AND path = ?", (source, os.fsencode(path))
+            ).fetchone()
+        return row["reason"] if row else ""
+
     def forget_gone(self, before: datetime, limit: int = 1000) -> int:
         """Drops files noted before then that are not there any more. Returns how many were looked at."""
         cursor = self._database.get_meta("forget_cursor") or ""

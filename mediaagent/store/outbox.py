@@ -10,16 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from mediaagent.model import Event, Part, Post, Route, Sighting
 from mediaagent.ports import Prepared
 from mediaagent.store import repeats
-from mediaagent.store.codec import dumps, epoch, loads
+from mediaagent.store.codec import dumps, epoch, loads, moment
 from mediaagent.store.database import Database
 from mediaagent.store.deliveries import LONGEST_WAIT
 from mediaagent.store.rows import event_from, part_from
-from mediaagent.store.topics import joined, no_news
+from mediaagent.store.topics import going_on, join, known_by, no_news
 
 __all__ = ["SqliteOutbox", "delivery_key"]
 
@@ -95,11 +96,12 @@ class SqliteOutbox:
         if sighting.route.to is not None:
             targets = sighting.route.to
         with self._database.transaction() as connection:
-            sighting = replace(sighting, key=joined(connection, source, sighting, self._epoch))
-            known = connection.execute(
-                "SELECT * FROM events WHERE source = ? AND key = ?", (source, sighting.key)
-            ).fetchone()
-            if known and sighting.once:
+            before = known_by(connection, source, sighting.key)
+            known = before or going_on(connection, source, sighting, self._epoch)
+            if known and not before:
+                join(connection, source, sighting.key, known["id"])
+            again = before is not None and sighting.once
+            if again:
                 fresh, spare = [], [*fresh, *spare]
             if known and not fresh and not spare:
                 return "nothing"
@@ -118,7 +120,7 @@ class SqliteOutbox:
                 replaced = [(part.id,) for part in sighting.spare if part.event_key]
                 connection.executemany("UPDATE parts SET spare = 1 WHERE id = ?", replaced)
             connection.executemany("UPDATE parts SET shown = 0 WHERE id = ?", [(part.id,) for part in sighting.unshown])
-            if known:
+            if known and not again:
                 connection.execute(
                     "UPDATE events SET topic = ?, outcome = ?, keep_until = ? WHERE id = ?",
                     (*self._ending(sighting), event),
@@ -258,13 +260,23 @@ class SqliteOutbox:
                 "SELECT * FROM events WHERE state = 'new' AND prepare_at <= ? ORDER BY prepare_at, id LIMIT ?",
                 (epoch(self._now()), most),
             ).fetchall()
-            return [self._event(connection, row) for row in rows]
+            found = [event for row in rows if (event := self._readable(connection, row))]
+        return self.unprepared(most) if rows and not found else found
+
+    def _readable(self, connection: sqlite3.Connection, row: sqlite3.Row) -> Event | None:
+        """The event; one that can't be read is put aside as failed, so that the others go on."""
+        try:
+            return self._event(connection, row)
+        except (ValueError, TypeError, LookupError, ArithmeticError, msgspec.MsgspecError) as error:
+            with self._database.transaction():
+                self._fail(connection, row["source"], row["id"], f"it can't be read: {type(error).__name__}: {error}")
+            return None
 
     def next_to_prepare(self) -> datetime | None:
         """When `unprepared` will have something."""
         with self._database.reading() as connection:
             row = connection.execute("SELECT min(prepare_at) FROM events WHERE state = 'new'").fetchone()
-        return datetime.fromtimestamp(row[0], self._now().tzinfo) if row[0] is not None else None
+        return moment(row[0]) if row[0] is not None else None
 
     def event(self, event_id: int) -> Event | None:
         with self._database.reading() as connection:
@@ -335,16 +347,26 @@ class SqliteOutbox:
         with self._database.transaction() as connection:
             if self._has_grown(connection, event):
                 return
-            connection.execute(
-                "UPDATE events SET tries = tries + 1, reason = ?, prepare_at = ?, state = ? WHERE id = ?",
-                (reason, epoch(due) if due else 0, "new" if due else "failed", event.id),
-            )
             if due is None:
-                connection.execute(
-                    "UPDATE deliveries SET state = 'held', last_error = ? WHERE event = ? AND state = 'waiting'",
-                    (reason, event.id),
-                )
+                self._fail(connection, event.source, event.id, reason)
+                return
+            connection.execute(
+                "UPDATE events SET tries = tries + 1, reason = ?, prepare_at = ? WHERE id = ?",
+                (reason, epoch(due), event.id),
+            )
             self._history(connection, event.source, event.id, "not prepared", reason)
+
+    def _fail(self, connection: sqlite3.Connection, source: str, event: int, reason: str) -> None:
+        """It is not prepared any more until its owner asks for it."""
+        connection.execute(
+            "UPDATE events SET tries = tries + 1, reason = ?, prepare_at = 0, state = 'failed' WHERE id = ?",
+            (reason, event),
+        )
+        connection.execute(
+            "UPDATE deliveries SET state = 'held', last_error = ? WHERE event = ? AND state = 'waiting'",
+            (reason, event),
+        )
+        self._history(connection, source, event, "not prepared", reason)
 
     def tries(self, event: Event) -> int:
         """How often preparing this event has failed."""

@@ -313,7 +313,10 @@ class Queue:
         return [part_from(row, self._spool, row["event_key"]) for row in rows]
 
     def event_by_key(self, source: str, key: str) -> int | None:
+        """The event of this key, be it the event's own or that of something that changed it."""
         rows = self._rows("SELECT id FROM events WHERE source = ? AND key = ?", (source, key))
+        if not rows and self._rows("SELECT 1 FROM sqlite_master WHERE name = 'joined'"):  # version 2 had none
+            rows = self._rows("SELECT event AS id FROM joined WHERE source = ? AND key = ?", (source, key))
         return rows[0]["id"] if rows else None
 
     def event_of_delivery(self, key: str) -> int | None:

@@ -1,4 +1,4 @@
--- The agent's memory, version 2. Times are seconds since 1970 UTC; paths are bytes as the system gives them;
+-- The agent's memory, version 3. Times are seconds since 1970 UTC; paths are bytes as the system gives them;
 -- files of our own are named relative to the spool folder.
 -- An index with a WHERE serves only statements that say the same: values come by marks, which tell SQLite nothing
 -- (tests/journey/test_questions.py looks at all plans).
@@ -81,6 +81,14 @@ CREATE INDEX events_by_bucket ON events (source, bucket) WHERE bucket <> '';
 CREATE INDEX events_to_prepare ON events (prepare_at, id) WHERE state = 'new';
 CREATE INDEX events_lately ON events (source, closed_at);
 CREATE INDEX events_to_release ON events (closed_at) WHERE released = 0;
+
+-- Keys of what became part of an event that has another key. They are known for ever, as those of events are.
+CREATE TABLE joined (
+    source TEXT NOT NULL,
+    key    TEXT NOT NULL,
+    event  INTEGER NOT NULL REFERENCES events (id),
+    PRIMARY KEY (source, key)
+) WITHOUT ROWID;
 
 -- Events that are the same again as an earlier one, whose post counts them.
 CREATE TABLE repeats (

@@ -6,7 +6,7 @@ import sqlite3
 
 from mediaagent.model import Sighting
 
-__all__ = ["joined", "no_news"]
+__all__ = ["going_on", "join", "known_by", "no_news"]
 
 
 def no_news(connection: sqlite3.Connection, source: str, sighting: Sighting, before: int | None = None) -> str:
@@ -29,19 +29,35 @@ def no_news(connection: sqlite3.Connection, source: str, sighting: Sighting, bef
     return ""
 
 
-def joined(connection: sqlite3.Connection, source: str, sighting: Sighting, now: float) -> str:
-    """The key of the topic's event that it changes; its own when it is an event of its own.
+def known_by(connection: sqlite3.Connection, source: str, key: str) -> sqlite3.Row | None:
+    """The event of this key, be it the event's own or that of something that changed it."""
+    row: sqlite3.Row | None = (
+        connection.execute("SELECT * FROM events WHERE source = ? AND key = ?", (source, key)).fetchone()
+        or connection.execute(
+            "SELECT events.* FROM joined JOIN events ON events.id = joined.event"
+            " WHERE joined.source = ? AND joined.key = ?",
+            (source, key),
+        ).fetchone()
+    )
+    return row
+
+
+def going_on(connection: sqlite3.Connection, source: str, sighting: Sighting, now: float) -> sqlite3.Row | None:
+    """The topic's event that it changes; None when it is an event of its own.
 
     An event whose outcome is "open" goes on until the topic's next one, however long that takes."""
-    known = connection.execute("SELECT 1 FROM events WHERE source = ? AND key = ?", (source, sighting.key)).fetchone()
-    if known or not sighting.joins:
-        return sighting.key
-    last = connection.execute(
-        "SELECT key, closed_at, outcome FROM events WHERE source = ? AND topic = ? AND topic <> ''"
-        " ORDER BY id DESC LIMIT 1",
+    if not sighting.joins:
+        return None
+    last: sqlite3.Row | None = connection.execute(
+        "SELECT * FROM events WHERE source = ? AND topic = ? AND topic <> '' ORDER BY id DESC LIMIT 1",
         (source, sighting.topic),
     ).fetchone()
     if last is None:
-        return sighting.key
+        return None
     goes_on = last["outcome"] == "open" or last["closed_at"] >= now - sighting.joins.total_seconds()
-    return str(last["key"]) if goes_on else sighting.key
+    return last if goes_on else None
+
+
+def join(connection: sqlite3.Connection, source: str, key: str, event: int) -> None:
+    """From now on the event is known by this key, too."""
+    connection.execute("INSERT OR IGNORE INTO joined VALUES (?, ?, ?)", (source, key, event))

@@ -169,6 +169,7 @@ class Gate(msgspec.Struct):
             tags=tuple(dict.fromkeys(self._tag(tag, spoken) for tag in post.tags)),
             parts=uniquely_named(parts),
             bucket=bucket,
+            reply_to=tuple(map(self._address, post.reply_to)),
         )
 
     def _block(self, block: Text | Pre | Link, spoken: Iterable[str]) -> Text | Pre | Link:

@@ -322,7 +322,9 @@ def test_captions_leave_without_secrets(pile: Pile) -> None:
     body = (Text(f"a {TOKEN}"), Pre("DB_PASSWORD=hunter2"), Link(OWN, f"https://bob:hunter2@x.example/?token={TOKEN}"))
     part = put(pile, f"{TOKEN}.txt", b"x", text=f"Cookie: {OWN}")
     bucket = Bucket(key="0" * 8, within=timedelta(days=1), link=f"https://x.example/?access_token={TOKEN}")
-    before = entry(part, part, title=f"On {TOKEN}", body=body, tags=(TOKEN, "ok", OWN), bucket=bucket)
+    answers = (f"https://x.example/?k={OWN}", f"https://x.example/{TOKEN}", "https://x.example/1")
+    words = {"title": f"On {TOKEN}", "body": body, "tags": (TOKEN, "ok", OWN), "reply_to": answers}
+    before = entry(part, part, **words, bucket=bucket)
     with opened(secrets=lambda: [OWN]) as bench:
         post, _ = bench.prepare(before, event(), [], pile.made)
     assert post.title == "On [redacted: GitHub token]"
@@ -332,6 +334,7 @@ def test_captions_leave_without_secrets(pile: Pile) -> None:
     assert [each.name for each in post.parts] == ["redacted.txt", "redacted-2.txt"]
     assert post.parts[0].text == "Cookie: [redacted: key of this agent]"
     assert post.bucket == replace(bucket, link="https://x.example/?access_token=redacted")
+    assert post.reply_to == ("https://x.example/?k=redacted", "https://x.example/redacted", "https://x.example/1")
     assert told(post).startswith("Taken out: ")
     assert not any(secret in repr(post.body) for secret in (TOKEN, OWN, "hunter2"))
 

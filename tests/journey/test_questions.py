@@ -17,7 +17,7 @@ from tests.journey.house import House, Visits
 
 #: A plan that goes through a whole table, or all of one source or target.
 _WHOLE = re.compile(
-    r"SCAN (parts|files|events|deliveries|history|posts|repeats)\b|SEARCH \w+ USING [^(]*\((source|target)=\?\)"
+    r"SCAN (parts|files|events|deliveries|history|posts|repeats|joined)\b|SEARCH \w+ USING [^(]*\((source|target)=\?\)"
 )
 #: Indexes that hold only what is open, which is little.
 _OPEN = ("parts_open", "parts_spare", "events_to_prepare", "events_to_release", "deliveries_due")

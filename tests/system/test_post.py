@@ -233,6 +233,69 @@ def test_the_same_token_again_posts_nothing_and_prints_the_first_address(ada: Pe
     assert [post.body for post in site.posts] == ["done"]
 
 
+def test_a_token_of_a_later_word_prints_the_address_of_what_it_changed(ada: Person, site: KnownDouble) -> None:
+    story = [("t1", "DOWN"), ("t2", "UP"), ("t3", "DOWN"), ("t2", "UP")]
+    words = ("post", "status", "--wait", "--state-key", "web")
+    said = [ada.call(*words, "--state", state, "--once", token, "-m", token) for token, state in story]
+    assert {(each.code, each.out) for each in said} == {(0, said[0].out)}
+    assert [post.body for post in site.posts] == ["t3"]
+
+
+@pytest.mark.parametrize("way", ["--queue", "--wait"])
+def test_a_token_that_is_no_text_is_a_mistake(ada: Person, site: KnownDouble, way: str) -> None:
+    said = ada.call("post", "status", way, "--once", os.fsdecode(b"x\xff"), "-m", "x")
+    assert said.code == 2
+    assert r"--once x\udcff: this is not UTF-8" in said.err
+    assert not list(ada.home.rglob("post.json"))
+
+
+# --- too much, and what makes no sense --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["--queue", "--wait"])
+def test_what_is_more_than_an_agent_takes_is_a_mistake(ada: Person, site: KnownDouble, way: str) -> None:
+    (ada.home / "huge.txt").write_bytes(b"a" * 70_000_000)
+    long = ada.call("post", "status", way, "--file", "huge.txt")
+    piped = ada.call("post", "status", way, text=b"a" * 70_000_000)
+    many = ada.call("post", "file", way, *["huge.txt"] * 1001, "-m", "many")
+    assert (long.code, piped.code, many.code) == (2, 2, 2)
+    assert "the text is too long: at most 63 MB are taken; post it as a file" in long.err
+    assert "the text is too long" in piped.err
+    assert "1001 are too many for files: at most 1000 are taken" in many.err
+    assert not list(ada.home.rglob("post.json"))
+
+
+def test_a_strangers_mail_of_no_time_is_posted_and_stops_nobody(ada: Person, site: KnownDouble) -> None:
+    mail = "Subject: boo\nDate: Fri, 31 Dec 9999 23:59:59 -2300\nMessage-ID: <1@x>\n\nhello\n"
+    assert ada.call("post", "mail", "--queue", text=mail).code == 0
+    assert ada.call("post", "status", "--wait", "-m", "after").code == 0
+    assert ada.call("run", "--once").code == 0
+    assert {post.body.partition(" <span")[0] for post in site.posts} == {"hello", "after"}
+
+
+def test_a_mail_with_a_long_name_of_its_own_is_posted_once(ada: Person, site: KnownDouble) -> None:
+    for name in ("x" * 300 + "1", "x" * 300 + "1", "x" * 300 + "2"):
+        assert ada.call("post", "mail", "--queue", text=f"Subject: s\nMessage-ID: <{name}@x>\n\n{name}\n").code == 0
+    assert ada.call("run", "--once").code == 0
+    assert len(site.posts) == 2
+
+
+def test_what_the_agent_can_not_use_is_told_by_status_queue_and_run(ada: Person, site: KnownDouble) -> None:
+    assert ada.call("post", "status", "--queue", "-m", "fine").code == 0
+    bundle = ada.home / "state" / "drop" / "0-of-another-program"
+    bundle.mkdir()
+    (bundle / "post.json").write_text('{"version": 1, "token": "t", "kind": "status", "handed_at": 1e300}')
+    once = ada.call("run", "--once")
+    why = "post.json can't be used: its handed_at is no time, in seconds since 1970"
+    assert once.code == 1
+    assert "1 delivered, 1 refused" in once.out
+    status, nagios, queue = ada.call("status"), ada.call("status", "--nagios"), ada.call("queue")
+    for said in (once, status, nagios, queue):
+        assert f"{bundle.with_name('.refused-0-of-another-program')}: {why}" in said.out
+    assert "1 file never taken" in queue.out
+    assert [post.body for post in site.posts] == ["fine"]
+
+
 def test_many_at_once_with_one_token_are_one_post(ada: Person, site: KnownDouble) -> None:
     with ThreadPoolExecutor(4) as pool:
         words = ("post", "status", "--wait", "--once", "t", "-m")

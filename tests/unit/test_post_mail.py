@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 import zlib
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -109,6 +110,52 @@ def test_what_is_attached_tells_what_it_becomes(files: list[str], kind: str) -> 
     told = read(made.as_bytes())
     assert told.post_kind == kind
     assert [file.content for file in told.attachments] == [SOUND] * len(files)
+
+
+@pytest.mark.parametrize(
+    ("date", "told"),
+    [
+        (b"Mon, 23 Nov 2026 08:00:00 -0000", "2026-11-23T08:00:00+00:00"),  # UTC, of nobody knows where
+        (b"Mon, 23 Nov 2026 08:00:00 -0000 (UTC)", "2026-11-23T08:00:00+00:00"),
+        (b"Mon, 23 Nov 2026 08:00:00 +0100", "2026-11-23T08:00:00+01:00"),
+        (b"Mon, 23 Nov 2026 08:00:00", "2026-11-23T08:00:00+01:00"),  # of this machine
+    ],
+)
+def test_its_time_is_the_one_that_it_tells(monkeypatch: pytest.MonkeyPatch, date: bytes, told: str) -> None:
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Europe/Vienna")
+        time.tzset()
+        found = read(mail(b"Date: " + date)).date
+    time.tzset()
+    assert found is not None
+    assert found.isoformat() == told
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        b"Fri, 31 Dec 9999 23:59:59 -2300",
+        b"Mon, 1 Jan 0999 00:00:00 +1400",
+        b"Mon, 23 Nov 2026 08:00:00 +9999",
+        b"soon",
+    ],
+)
+def test_a_time_that_makes_no_sense_is_none(date: bytes) -> None:
+    told = read(mail(b"Date: " + date))
+    assert (told.date, told.text) == (None, "Hello")
+
+
+def test_of_what_is_nested_too_deeply_the_head_is_told() -> None:
+    levels = b"".join(
+        b'Content-Type: multipart/mixed; boundary="b%d"\n\n--b%d\n' % (each, each) for each in range(3000)
+    )
+    told = read(b"Subject: deep\nMessage-ID: <1@x>\n" + levels + b"Content-Type: text/plain\n\nhello\n")
+    assert (told.subject, told.id) == ("deep", "<1@x>")
+    assert told.text == "(left out: what is nested too deeply to be read)"
+
+
+def test_of_a_page_that_no_parser_takes_the_words_are_told() -> None:
+    assert read(b"Content-Type: text/html\n\n<p>hi<![foo[ <x>there").text.splitlines() == ["hi<![foo[", "there"]
 
 
 def test_of_a_mail_that_is_a_page_the_text_is_taken() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediaagent.cli.post import words
-from mediaagent.handover import Handed
+from mediaagent.handover import Handed, parse
 
 SAID: dict[str, Any] = {
     "message": None,
@@ -78,6 +79,23 @@ def test_an_entry_with_a_title_keeps_its_first_line() -> None:
     assert (post.title, post.body) == ("Title", "one\ntwo")
 
 
+def test_bytes_that_are_no_letters_cost_no_post() -> None:
+    post, mistakes = said(message="caf\udce9", title="\udcff", tags=("a\udcff",), state_key="x", state="\udcff")
+    assert (mistakes, post.body, post.title, post.tags, post.state) == ([], "caf?", "?", ["a?"], "?")
+
+
+def test_states_of_things_that_differ_in_such_bytes_are_told_apart() -> None:
+    keys = {said(message="x", state_key=key)[0].state_key for key in ("caf\udce9", "caf\udcff", "caf?")}
+    assert len(keys) == 3
+
+
+@given(st.text(st.characters(), max_size=9), st.text(st.characters(), max_size=9), st.datetimes().map(str) | st.text())
+def test_whatever_is_said_without_a_mistake_can_be_handed_over(words: str, name: str, when: str) -> None:
+    post, mistakes = said(message=words, title=name, tags=(name,), once=name or None, state_key=words, created=when)
+    if not mistakes:
+        assert parse(json.dumps({"version": 1, **post._asdict()}).encode()).token == post.token
+
+
 @pytest.mark.parametrize("when", ["2026-11-25T08:14", "2026-11-25T08:14:00+01:00", "2026-11-25", "20261125T081400Z"])
 def test_times_have_a_zone(when: str) -> None:
     post, mistakes = said(message="x", created=when)
@@ -103,6 +121,17 @@ def test_how_long_a_story_stays_open(options: dict[str, str], seconds: float) ->
     ("options", "told"),
     [
         ({"created": "yesterday"}, "--created yesterday: this is no time"),
+        ({"created": "9999-12-31T23:59:59-23:59"}, "no time in the years 1000 to 9998"),
+        ({"created": "0001-01-01T00:00:00+14:00"}, "no time in the years 1000 to 9998"),
+        ({"created": "0001-01-01"}, "no time in the years 1000 to 9998"),
+        ({"once": "x\udcff"}, r"--once x\udcff: this is not UTF-8"),
+        ({"to": ("\udcff",)}, "this is not UTF-8"),
+        ({"syndicate": ("a::\udcff",)}, "this is not UTF-8"),
+        ({"reply_to": ("http://x/\udcff",)}, "this is not UTF-8"),
+        ({"tags": ("x",) * 1001}, "1001 are too many for tags: at most 1000 are taken"),
+        ({"files": (Path(__file__),) * 1001}, "1001 are too many for files: at most 1000 are taken"),
+        ({"message": "x" * (64 << 20)}, "the text is too long: at most 63 MB are taken; post it as a file"),
+        ({"message": "\0" * (11 << 20)}, "the text is too long"),  # six bytes each where it is written down
         ({"access": "pubic"}, 'did you mean "public"?'),
         ({"syndicate": ("twitter",)}, "SERVICE::NAME"),
         ({"syndicate": ("::ada",)}, "SERVICE::NAME"),

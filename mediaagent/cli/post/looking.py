@@ -12,6 +12,7 @@ import msgspec
 
 from mediaagent import memory
 from mediaagent.handover import REFUSED, SOURCE, WORDS
+from mediaagent.model import printable
 
 if TYPE_CHECKING:
     from mediaagent.store.queue import DeliveryRow, EventRow, Queue
@@ -53,9 +54,11 @@ class Look:
 
     def now(self, bundle: Path | None) -> Seen:
         """How it stands. `bundle`: what it was handed over as, if it was. Raises StateError."""
-        if bundle is not None and bundle.with_name(f"{REFUSED}{bundle.name}").exists():
-            return Seen(why="the agent refused it: its log says why", over=True, refused=True)
         queue = self._opened_queue()
+        if bundle is not None and (aside := bundle.with_name(f"{REFUSED}{bundle.name}")).exists():
+            found = queue.file(SOURCE, aside / WORDS)
+            why = found.reason if found else f"see {printable(aside)}"
+            return Seen(why=f"the agent refused it: {why}", over=True, refused=True)
         version = queue.version()
         if self._read is None or self._read[0] != version:
             self._read = (version, self._rows(queue, bundle) if queue.exists else Seen())

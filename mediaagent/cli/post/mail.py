@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import codecs
 import mimetypes
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from email import errors, message_from_bytes
 from email.header import Header, decode_header
 from email.message import Message
+from email.parser import BytesHeaderParser
 from email.utils import parsedate_to_datetime
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
@@ -21,6 +23,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from mediaagent import clock
 from mediaagent.cli.home import Home
 from mediaagent.cli.post.words import Mistaken
 
@@ -36,6 +39,7 @@ _KINDS = {"audio": ("audio", 1), "video": ("video", 1), "image": ("photo", 1000)
 _ONE_BYTE = ("ascii", "iso8859", "cp", "mac", "koi8", "latin")
 #: Of a page: what is not shown, and what has lines of its own.
 _HIDDEN = ("script", "style", "title")
+_TAG = re.compile(r"<[^<>]*>")
 _BLOCKS = ("br", "div", "h1", "h2", "h3", "li", "p", "tr")
 
 
@@ -77,8 +81,8 @@ def post_mail(
         text = title
     if not mail.attachments and not text.strip():
         raise Mistaken("the mail on standard input has no subject, no text and no attachment")
-    if once is None and 0 < len(mail.id) <= _LONGEST_ID:
-        once = _TOKEN + mail.id
+    if once is None and mail.id:
+        once = _TOKEN + _short(mail.id)
     if created is None and mail.date is not None:
         created = mail.date.isoformat()
     with tempfile.TemporaryDirectory(prefix="mediaagent-") as folder:
@@ -91,6 +95,15 @@ def post_mail(
         }
         files = _written(Path(folder), mail.attachments)
         return handing.post(home, mail.post_kind, files, **said, access=access or "private", **options)
+
+
+def _short(id: str) -> str:
+    """A Message-ID as a token has room for it: a long one by its digest."""
+    if len(id) <= _LONGEST_ID:
+        return id
+    import hashlib
+
+    return f"sha256:{hashlib.sha256(id.encode()).hexdigest()}"
 
 
 def _standard_input() -> bytes:
@@ -116,11 +129,19 @@ def _written(folder: Path, attachments: Sequence[Attachment]) -> list[str]:
 
 def read(data: bytes) -> Mail:
     """A mail, however badly it is made. What is attached and can't be read is named at the end of its text."""
-    message = message_from_bytes(data)
+    try:
+        return _told(message_from_bytes(data))
+    except RecursionError:
+        head = BytesHeaderParser().parsebytes(data)
+        return _told(head, "(left out: what is nested too deeply to be read)")
+
+
+def _told(message: Message, instead: str = "") -> Mail:
+    """`instead`: what stands in the place of all that can't be read."""
     texts: list[tuple[str, str]] = []
     files: list[Attachment] = []
     broken: list[str] = []
-    for part in _leaves(message):
+    for part in _leaves(message) if not instead else ():
         content = part.get_payload(decode=True)
         content = content if isinstance(content, bytes) else b""
         kind = part.get_content_type()
@@ -134,7 +155,7 @@ def read(data: bytes) -> Mail:
             files.append(Attachment(name, _kind(kind, name), content))
     plain = [text.strip() for kind, text in texts if kind == "text/plain" and text.strip()]
     plain = plain or [_shown(text) for kind, text in texts if kind == "text/html"]
-    text = "\n\n".join([*filter(None, plain), *broken]).replace("\r\n", "\n")
+    text = "\n\n".join([*filter(None, [*plain, instead]), *broken]).replace("\r\n", "\n")
     return Mail(_header(message, "Subject"), text, _date(message), _header(message, "Message-ID"), tuple(files))
 
 
@@ -162,11 +183,15 @@ class _Page(HTMLParser):
 
 
 def _shown(page: str) -> str:
-    """The text of a mail that is nothing but HTML."""
+    """The text of a mail that is nothing but HTML; of what is no HTML at all, what stands outside of angle brackets."""
     reader = _Page()
-    reader.feed(page)
-    reader.close()
-    lines = (" ".join(line.split()) for line in "".join(reader.shown).split("\n"))
+    try:
+        reader.feed(page)
+        reader.close()
+        text = "".join(reader.shown)
+    except (AssertionError, ValueError, RecursionError):
+        text = _TAG.sub("\n", page)
+    lines = (" ".join(line.split()) for line in text.split("\n"))
     return "\n".join(filter(None, lines))
 
 
@@ -193,8 +218,13 @@ def _name(part: Message, number: int) -> str:
 
 
 def _date(message: Message) -> datetime | None:
+    """When it says that it was written; None where that is no time. RFC 5322's -0000 is UTC, of nobody knows where."""
+    said = _header(message, "Date")
     try:
-        return parsedate_to_datetime(_header(message, "Date"))
+        when = parsedate_to_datetime(said)
+        if when.tzinfo is None and "-0000" in said.split():
+            when = when.replace(tzinfo=UTC)
+        return clock.read(when.isoformat())
     except (ValueError, TypeError, OverflowError):
         return None
 

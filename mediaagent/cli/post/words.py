@@ -9,13 +9,14 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
-from mediaagent.handover import ACCESS, Handed
+from mediaagent import clock
+from mediaagent.cli.output import printable
+from mediaagent.handover import ACCESS, LONGEST, Handed, too_long, too_many
 
 __all__ = ["Mistaken", "handed", "near", "refuse", "seconds"]
 
@@ -60,6 +61,7 @@ def handed(
     """What is to be posted. Adds to `mistakes` what is wrong; the post is of use only when nothing is."""
     for path in files:
         mistakes += _unreadable(path)
+    mistakes += _no_texts({"--once": [once or ""], "--to": to, "--syndicate": syndicate, "--reply-to": reply_to})
     when = _moment(created, mistakes)
     if access is not None and access not in ACCESS[1:]:
         mistakes.append(f"--access {access}: {near(access, ACCESS[1:])}")
@@ -81,24 +83,39 @@ def handed(
     if message is not None and text_file is not None:
         mistakes.append("-m and --file both give the text: leave one out")
     text = "" if mistakes else _text(kind, message, text_file, mistakes)  # standard input is not read in vain
-    shown, body = _titled(kind, title, text)
-    return Handed(
+    shown, body = _titled(kind, None if title is None else _read_anyhow(title), text)
+    post = Handed(
         token=_ONE_TIME + os.urandom(16).hex() if once is None else _ONCE + once,
         kind=kind,
         title=shown,
         body=body,
-        tags=tags,
+        tags=[_read_anyhow(tag) for tag in tags],
         access=access or "",
         created=when,
         to=to,
         syndicate=syndicate,
         reply_to=reply_to,
-        state_key=state_key,
-        state=state,
+        state_key=state_key.encode(errors="backslashreplace").decode(),  # another key is the state of another thing
+        state=_read_anyhow(state),
         state_within=within,
         files=[os.fsencode(path.name).decode("utf-8", "replace") for path in files],
         handed_at=time.time(),
     )
+    mistakes += too_many(post)
+    if not mistakes:
+        mistakes += too_long(post)
+    return post
+
+
+def _no_texts(said: Mapping[str, Sequence[str]]) -> list[str]:
+    """What is known again by its letters must have no bytes that are none."""
+    wrong = [(name, each) for name, values in said.items() for each in values if _read_anyhow(each) != each]
+    return [f"{name} {printable(each)}: this is not UTF-8, so it could be taken for another" for name, each in wrong]
+
+
+def _read_anyhow(words: str) -> str:
+    """Words of the command line, with a mark in the place of what is not UTF-8: one letter is not worth a post."""
+    return words.encode(errors="replace").decode()
 
 
 def _unreadable(path: Path) -> list[str]:
@@ -118,7 +135,7 @@ def _text(kind: str, message: str | None, file: str | None, mistakes: list[str])
     if message is None and file is None and kind not in _TEXTS:
         return ""
     where = "-m" if message is not None else "standard input" if file in (None, "-") else file
-    text = message if message is not None else _read(file, mistakes)
+    text = _read_anyhow(message) if message is not None else _read(file, mistakes)
     if not text.strip() and kind in _TEXTS and not mistakes:
         mistakes.append(f"{where} is empty: there is nothing to post")
     return text
@@ -128,7 +145,7 @@ def _read(file: str | None, mistakes: list[str]) -> str:
     if file is None and sys.stdin.isatty():
         sys.stderr.write("Write the text, then Ctrl-D:\n")
     try:
-        data = _all_of(sys.stdin) if file in (None, "-") else Path(file).read_bytes()
+        data = _all_of(sys.stdin) if file in (None, "-") else _most_of(Path(file))
     except OSError as error:
         mistakes.append(f"--file {file}: {error.strerror}")
         return ""
@@ -138,7 +155,13 @@ def _read(file: str | None, mistakes: list[str]) -> str:
 @cache
 def _all_of(stream: TextIO) -> bytes:
     """Standard input can be read once; a command line that is looked at again finds here what it was."""
-    return stream.buffer.read()
+    return stream.buffer.read(LONGEST)
+
+
+def _most_of(path: Path) -> bytes:
+    """As much as tells that it is too long."""
+    with path.open("rb") as stream:
+        return stream.read(LONGEST)
 
 
 def _titled(kind: str, title: str | None, text: str) -> tuple[str, str]:
@@ -154,10 +177,12 @@ def _moment(text: str | None, mistakes: list[str]) -> str:
     if text is None:
         return ""
     try:
-        when = datetime.fromisoformat(text)
-        return (when if when.tzinfo else when.astimezone()).isoformat()
-    except (ValueError, OverflowError):
-        mistakes.append(f"--created {text}: this is no time; write 2026-11-25T08:14 or 2026-11-25T08:14:00+01:00")
+        return clock.read(text).isoformat()
+    except ValueError:
+        mistakes.append(
+            f"--created {text}: this is no time in the years 1000 to 9998; write 2026-11-25T08:14 or "
+            "2026-11-25T08:14:00+01:00"
+        )
         return ""
 
 

@@ -100,12 +100,14 @@ def _moment(words: Part) -> datetime:
         return datetime.fromtimestamp(handed_at, UTC) if handed_at else words.seen_at
 
 
-def source_of(drop: Path, targets: tuple[str, ...]) -> Source:
-    """What was handed over, as a source like any other. Who may see it is everybody, unless it says otherwise."""
+def source_of(drop: Path, targets: tuple[str, ...], everywhere: tuple[str, ...] | None = None) -> Source:
+    """What was handed over, as a source like any other. Who may see it is everybody, unless it says otherwise.
+
+    `everywhere`: where a post goes that names no target, when that is not all of them."""
     return Source(
         name=SOURCE,
         watcher=Handed(drop, targets),
-        targets=targets,
+        targets=targets if everywhere is None else everywhere,
         title="",
         body="",
         tags=(),

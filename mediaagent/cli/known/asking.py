@@ -12,6 +12,7 @@ import click
 
 from mediaagent.cli import logins, output
 from mediaagent.cli.home import Home
+from mediaagent.cli.logins import Login
 from mediaagent.cli.post import sites
 from mediaagent.errors import ConfigError, Deferred, Rejected
 from mediaagent.options import build, did_you_mean
@@ -52,15 +53,15 @@ def _uploader(
     if to is not None:
         raise click.UsageError("--to and --site both name the site: leave one out")
     known = logins.find(site, user, logins.stored())
-    if user is None and len({login.user for login in known}) != 1:
+    if user is None and len({login.owner for login in known}) != 1:
         raise click.UsageError("--site needs --user, too")
     mistakes: list[str] = []
     given = sites.reference(key, mistakes) or (known[0].key if known else None)
     if mistakes or given is None:
         way_out = f"there is no key: store it with `mediaagent login {site}`, or name it with --key file:PATH"
         raise click.UsageError("\n".join(mistakes or [f"{way_out} or {logins.KEY}"]))
-    more = dict(known[0].more) if known else {}
-    return site_of(logins.address(site), user or known[0].user, given, more | ({"insecure": True} if insecure else {}))
+    login = known[0] if known else Login("", logins.address(site), user or "", given)
+    return site_of(login.site, login.user, given, {**login.more, **({"insecure": True} if insecure else {})})
 
 
 def site_of(site: str, user: str, key: str, more: Mapping[str, Any]) -> Any:
@@ -85,7 +86,7 @@ def _configured(home: Home, to: str | None) -> Any:
         there = f"the settings have {', '.join(known)}: name one with --to" if known else "the settings have none"
         raise click.UsageError(f"which site? {there}; or give --site and --user")
     name = to or known[0]
-    if name not in made.uploaders:
+    if name not in made.uploaders or not hasattr(made.uploaders[name], "desk"):
         raise ConfigError(problems)
     return made.uploaders[name]
 

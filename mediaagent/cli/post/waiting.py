@@ -147,7 +147,7 @@ class _Errand:
         from mediaagent import memory
 
         if memory.process_in(self._state) is None:
-            _check(self._settings)
+            _check(self._settings, self._handed.to)
         if self._handed.syndicate:
             _warn_of_accounts(self._settings, self._handed)
         if not self._known():
@@ -276,13 +276,18 @@ def _collect_again() -> None:
 # --- before it is handed over -----------------------------------------------------------------------------------------
 
 
-def _check(settings: Settings) -> None:
-    """Whether these settings make an agent. Raises ConfigError."""
+def _check(settings: Settings, to: Sequence[str]) -> None:
+    """Whether these settings make an agent that can post to one of these targets. Raises ConfigError."""
     from mediaagent import app
+    from mediaagent.model import Problem
 
-    _, problems = app.plan(settings)
-    if problems:
+    made, problems = app.plan(settings)
+    if any(problem.severity == "error" for problem in problems):
         raise ConfigError(problems)
+    wanted = [(name, made.uploaders.get(name)) for name in to]
+    wrong = [(name, each.why) for name, each in wanted if isinstance(each, app.Unusable)]
+    if wrong and len(wrong) == len(wanted):
+        raise ConfigError([Problem(where=f"{settings.path}: upload.{name}", what=why) for name, why in wrong])
 
 
 def _warn_of_accounts(settings: Settings, handed: Handed) -> None:

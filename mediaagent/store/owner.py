@@ -59,8 +59,9 @@ class Owner:
             " AND (d.state IN ('waiting', 'rejected') OR d.state = 'held' AND e.state = 'failed')"
             " AND (? = '' OR d.target = ?) ORDER BY e.id"
         )
+        wanted = target.encode(errors="replace").decode()  # a target that is no text there is not
         with self._in_words(), self._database.reading() as connection:
-            events = [row["id"] for row in connection.execute(query, (target, target)).fetchall()]
+            events = [row["id"] for row in connection.execute(query, (wanted, wanted)).fetchall()]
         return [done for done in self._each(events, target, self._retry, only=("waiting", "rejected")) if done.ok]
 
     def drop(self, events: Iterable[int], target: str = "") -> list[Done]:
@@ -105,11 +106,11 @@ class Owner:
         act: Callable[[sqlite3.Connection, sqlite3.Row, sqlite3.Row], Done],
         only: tuple[str, ...],
     ) -> list[Done]:
-        found = connection.execute("SELECT * FROM events WHERE id = ?", (event,)).fetchone()
+        found = _event(connection, event)
         if found is None:
             return [Done(event, target, False, "there is no such event; `mediaagent queue --all` lists them")]
-        query = "SELECT * FROM deliveries WHERE event = ? AND (? = '' OR target = ?) ORDER BY target"
-        rows = connection.execute(query, (event, target, target)).fetchall()
+        rows = connection.execute("SELECT * FROM deliveries WHERE event = ? ORDER BY target", (event,)).fetchall()
+        rows = [row for row in rows if target in ("", row["target"])]
         if found["state"] == "failed" and only:
             only = (*only, "held")
         rows = [row for row in rows if not only or row["state"] in only]
@@ -174,6 +175,15 @@ class Owner:
             (self._now(), event["source"], event["id"], row["target"], what),
         )
         return Done(event["id"], row["target"], True, what)
+
+
+def _event(connection: sqlite3.Connection, event: int) -> sqlite3.Row | None:
+    """None also for a number that SQLite has no room for."""
+    try:
+        found: sqlite3.Row | None = connection.execute("SELECT * FROM events WHERE id = ?", (event,)).fetchone()
+    except OverflowError:
+        return None
+    return found
 
 
 _STANDING = {

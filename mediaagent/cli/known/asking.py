@@ -27,6 +27,9 @@ _TOKEN = re.compile(r"\w{6,84}", re.ASCII)
 
 def at_desk(home: Home, errand: Callable[..., int], *, own: Mapping[str, Any], **where: Any) -> int:
     """Does an errand at the site; what it raises becomes an exit code and words."""
+    for place in (own[name] for name in ("path", "url") if name in own):
+        if not _is_text(place):
+            raise click.UsageError(f"{output.printable(place)}: this is not UTF-8; write such a byte as %FF")
     uploader = _uploader(home, **where)
     try:
         with output.progress("asking the site"), uploader.desk() as desk:
@@ -37,6 +40,15 @@ def at_desk(home: Home, errand: Callable[..., int], *, own: Mapping[str, Any], *
     except Rejected as rejected:
         output.tell(str(rejected))
         return 3
+
+
+def _is_text(word: str) -> bool:
+    """Whether a word of the command line can be sent as it is."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 # --- which site -------------------------------------------------------------------------------------------------------
@@ -102,6 +114,11 @@ def post(desk: Any, path: str, words: Sequence[str], data: str | None) -> int:
     wrong = [word for word, match in zip(words, found, strict=True) if match is None]
     files = [(match[1], Path(match[3])) for match in found if match and match[2] == "@"]
     mistakes = [f"{output.printable(word)}: this is neither name=value nor name@file" for word in wrong]
+    mistakes += [
+        f"{output.printable(word)}: this is not UTF-8; a file of any bytes can be sent with name@file"
+        for word, match in zip(words, found, strict=True)
+        if match and not _is_text(word if match[2] == "=" else match[1])
+    ]
     mistakes += [f"{output.printable(path)}: there is no such file" for _, path in files if not path.is_file()]
     if mistakes:
         raise click.UsageError("\n".join(mistakes))

@@ -26,6 +26,7 @@ __all__ = [
     "KEY",
     "Login",
     "address",
+    "address_of",
     "belongs",
     "complaints",
     "drop_key",
@@ -121,9 +122,15 @@ def _unusable(error: Exception, file: Path | None = None) -> ConfigError:
 
 def find(site: str, user: str | None, logins: Sequence[Login]) -> list[Login]:
     """The one of that name, else those of a site; of a user if one is named. Those that `login` stored come first."""
-    found = [login for login in logins if login.name == site]
-    found = found or [login for login in logins if _same(site) == _same(login.site)]
-    return sorted((login for login in found if user in (None, login.user)), key=lambda login: not login.stored)
+    wanted = _same(address_of(site, logins))
+    theirs = [login for login in logins if user in (None, login.user)]
+    found = [login for login in theirs if login.name == site] or [each for each in theirs if _same(each.site) == wanted]
+    return sorted(found, key=lambda login: not login.stored)
+
+
+def address_of(site: str, logins: Sequence[Login]) -> str:
+    """The address of a site that may be named by one of its logins."""
+    return next((login.site for login in logins if login.name == site), address(site))
 
 
 def _same(site: str) -> str:
@@ -289,7 +296,7 @@ def _write(logins: Sequence[Login]) -> None:
     for login in logins:
         table = {"type": "known", "site": login.site, "user": login.user, "key": login.key, **login.more}
         lines += ["", f"[upload.{login.name}]", *(f"{name} = {show_value(value)}" for name, value in table.items())]
-    _remember_names(logins)
+    _remember_names([*stored(), *logins])  # also of the one that goes
     _write_privately(logins_file(), "\n".join(lines) + "\n")
 
 

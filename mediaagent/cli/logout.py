@@ -15,8 +15,8 @@ from mediaagent.errors import MediaAgentError
 def command(site: str, user: str | None) -> int:
     login = _named(site, user)
     waiting = _waiting(login)
-    # Where something waits, the site stays without its key, so that a new login finds it, and delivers it.
-    if login.stored and waiting:
+    stays = bool(waiting) and login.stored and not _spoilt(login)
+    if stays:  # without its key: a new login finds it there, and delivers what waits
         logins.keep(login._replace(key=f"env:{KEY}"))
     else:
         logins.forget(login.name)
@@ -24,8 +24,16 @@ def command(site: str, user: str | None) -> int:
     output.say(f"forgotten: {output.printable(login.user)} at {output.printable(login.site)}")
     if waiting:
         posts = "a post waits" if waiting == 1 else f"{waiting} posts wait"
-        output.tell(f"{posts} to go there, until there is a login again")
+        output.tell(f"{posts} to go there, {'until there is a login again' if stays else _UNSENT}")
     return 0
+
+
+_UNSENT = "and nothing is sent there any more: `mediaagent queue --all` lists what that means"
+
+
+def _spoilt(login: Login) -> bool:
+    """No login can ever take its place."""
+    return bool(logins.complaints(login.site, login.user, insecure=login.more.get("insecure") is True))
 
 
 def _named(site: str, user: str | None) -> Login:

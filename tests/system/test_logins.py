@@ -163,6 +163,16 @@ def test_posts_that_only_a_bad_login_could_get_are_a_mistake_when_they_are_to_go
     assert bob.call("known", "whoami").code == 2
 
 
+def test_a_bad_login_can_be_forgotten_though_a_post_waits_for_it(bob: Person, site: KnownDouble) -> None:
+    bob.log_in(site)
+    assert bob.call("post", "status", "-m", "x", "--queue").code == 0
+    logins_of(bob).write_text(logins_of(bob).read_text().replace("http://", "htp://"))
+    (name,) = (each["name"] for each in bob.call("login", "--list", "--json").json)
+    said = bob.call("logout", name)
+    assert (said.code, "nothing is sent there" in said.err) == (0, True)
+    assert bob.call("login", "--list", "--json").json == []
+
+
 # --- names ------------------------------------------------------------------------------------------------------------
 
 
@@ -334,6 +344,13 @@ def test_a_name_comes_before_a_host_that_is_called_the_same(bob: Person, site: K
     assert bob.call("post", "status", "-m", "x", "--queue", *at("https://mysite")).code == 0
     assert bob.call("post", "status", "-m", "named", "--wait", "--site", "mysite").code == 0
     assert said_at(site) == ["birdcam: named"]
+
+
+def test_another_user_of_a_site_that_is_named_by_a_login(bob: Person, site: KnownDouble) -> None:
+    assert bob.call("login", site.address, "--user", "birdcam", "--name", "mysite", text=BIRDCAM_KEY).code == 0
+    assert bob.call("post", "status", "-m", "x", "--wait", *at("mysite", "pbx")).code == 0
+    assert said_at(site) == ["pbx: x"]
+    assert bob.call("known", "whoami", "--json", *at("mysite", "pbx")).json["user"] == "pbx"
 
 
 def test_a_key_that_is_named_is_not_silently_another_one(bob: Person, site: KnownDouble) -> None:

@@ -64,7 +64,8 @@ def _uploader(
         return _configured(home, to)
     if to is not None:
         raise click.UsageError("--to and --site both name the site: leave one out")
-    known = logins.find(site, user, logins.stored())
+    stored = logins.stored()
+    known = logins.find(site, user, stored)
     if user is None and len({login.owner for login in known}) != 1:
         raise click.UsageError("--site needs --user, too")
     mistakes: list[str] = []
@@ -72,7 +73,7 @@ def _uploader(
     if mistakes or given is None:
         way_out = f"there is no key: store it with `mediaagent login {site}`, or name it with --key file:PATH"
         raise click.UsageError("\n".join(mistakes or [f"{way_out} or {logins.KEY}"]))
-    login = known[0] if known else Login("", logins.address(site), user or "", given)
+    login = known[0] if known else Login("", logins.address_of(site, stored), user or "", given)
     return site_of(login.site, login.user, given, {**login.more, **({"insecure": True} if insecure else {})})
 
 

@@ -53,11 +53,12 @@ def find(
     site: str, user: str | None, key: str | None, insecure: bool, mistakes: list[str], *, wait: bool
 ) -> Named | None:
     """Who is to post, and where; None when there are mistakes."""
-    known = logins.find(site, user, logins.stored())
+    stored = logins.stored()
+    known = logins.find(site, user, stored)
     if user is None and len({login.owner for login in known}) != 1:
         mistakes.append("--site needs --user, too: the user to post as")
         return None
-    login = known[0] if known else Login("", logins.address(site), user or "", "")
+    login = known[0] if known else Login("", logins.address_of(site, stored), user or "", "")
     if insecure:
         login = login._replace(more={**login.more, "insecure": True})
     given = reference(key, mistakes)

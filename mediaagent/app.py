@@ -215,7 +215,7 @@ def _intake(settings: Settings, state: StateFolder, made: Plan, log: Any) -> Int
     folder = drop_folder(settings)
     if folder.parent == settings.agent.state:  # another one is made by its owner, with rights for others
         folder.mkdir(mode=0o700, exist_ok=True)
-    source = source_of(folder, tuple(made.uploaders), made.everywhere)
+    source = source_of(folder, made.everywhere, others=settings.logins)
     drop = DropFolder(folder, state.spool, state.ledger, source.name)
     drop.sweep()
     return Intake(source, drop, log, state.trouble)

@@ -28,7 +28,7 @@ def command(site: str, user: str | None) -> int:
     return 0
 
 
-_UNSENT = "and nothing is sent there any more: `mediaagent queue --all` lists what that means"
+_UNSENT = "and nothing is sent there any more: they stand in `mediaagent queue`, which can drop them"
 
 
 def _spoilt(login: Login) -> bool:

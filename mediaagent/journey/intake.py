@@ -35,7 +35,7 @@ class Handed(Struct, frozen=True):
     """Groups what was handed over: each bundle is a sighting, whole at once. It watches nothing itself."""
 
     drop: Path
-    targets: tuple[str, ...] = ()
+    targets: tuple[str, ...] | None = ()  # None: others may come, and what names them waits for them
     defaults: ClassVar[Defaults] = Defaults(title="")
 
     @property
@@ -56,7 +56,7 @@ class Handed(Struct, frozen=True):
 
     def _sighting(self, words: Part, found: Sequence[Part]) -> Sighting:
         said = words.facts
-        unknown = [target for target in said["to"] if target not in self.targets]
+        unknown = [target for target in said["to"] if self.targets is not None and target not in self.targets]
         within = timedelta(seconds=said["state_within"]) if said["state_key"] else timedelta(0)
         open_ = bool(within) and goes_on(str(said.get("state", "")))
         return Sighting(
@@ -100,14 +100,14 @@ def _moment(words: Part) -> datetime:
         return datetime.fromtimestamp(handed_at, UTC) if handed_at else words.seen_at
 
 
-def source_of(drop: Path, targets: tuple[str, ...], everywhere: tuple[str, ...] | None = None) -> Source:
+def source_of(drop: Path, targets: tuple[str, ...], *, others: bool = False) -> Source:
     """What was handed over, as a source like any other. Who may see it is everybody, unless it says otherwise.
 
-    `everywhere`: where a post goes that names no target, when that is not all of them."""
+    `targets`: where a post goes that names none; `others`: one that names others waits for them."""
     return Source(
         name=SOURCE,
-        watcher=Handed(drop, targets),
-        targets=targets if everywhere is None else everywhere,
+        watcher=Handed(drop, None if others else targets),
+        targets=targets,
         title="",
         body="",
         tags=(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.doubles.known import BIRDCAM_KEY, PBX_KEY, KnownDouble
-from tests.system.agent import ROOT
+from tests.system.agent import ROOT, wait_for
 from tests.system.posting import Person
 
 #: As long as it may be made of: the name of its login is cut.
@@ -316,6 +317,34 @@ def test_what_waits_for_a_login_that_was_forgotten_goes_after_a_new_one(
     bob.call("queue", "retry", "--all")
     assert bob.call("run", "--once").code == 0
     assert said_at(site) == ["birdcam: waits"]
+
+
+def test_what_waits_for_a_site_that_was_taken_out_waits_for_it_to_come_back(bob: Person, site: KnownDouble) -> None:
+    bob.log_in(site)
+    assert bob.call("post", "status", "-m", "x", "--queue", *at(site, "pbx")).code == 0
+    said = bob.call("logout", site.address, "--user", "pbx")
+    assert (said.code, "a post waits" in said.err) == (0, True)
+    for _ in range(2):
+        bob.call("run", "--once")
+        assert [line.rpartition(": ")[2] in ("waiting", "held") for line in queue_of(bob)] == [True]
+    assert bob.call("login", site.address, "--user", "pbx", text=PBX_KEY).code == 0
+    assert bob.call("run", "--once").code == 0
+    assert said_at(site) == ["pbx: x"]
+
+
+def test_a_site_that_the_running_agent_has_not_heard_of_gets_its_post_later(bob: Person, site: KnownDouble) -> None:
+    bob.log_in(site)
+    environment = {**bob.everything, "PYTHONPATH": str(ROOT)}
+    agent = subprocess.Popen(bob.command("run"), env=environment, cwd=bob.home, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: bool(list(bob.home.rglob("agent.sock"))), 30)
+        said = bob.call("post", "status", "-m", "x", "--wait", "--patience", "2s", *at(site, "pbx"))
+        assert (said.code, f"kill -HUP {agent.pid}" in said.err) == (1, True), said.err
+        agent.send_signal(signal.SIGHUP)
+        wait_for(lambda: said_at(site) == ["pbx: x"], 30)
+    finally:
+        agent.terminate()
+        agent.wait(30)
 
 
 def test_where_the_last_login_was_forgotten_nothing_goes_to_a_page(bob: Person, site: KnownDouble) -> None:

@@ -21,6 +21,7 @@ from mediaagent.cli.post import charge, words
 from mediaagent.cli.post.place import Place
 from mediaagent.errors import ConfigError, MediaAgentError, StateError
 from mediaagent.handover import Handed
+from mediaagent.places import logins_file
 from mediaagent.workbench import launch
 
 if TYPE_CHECKING:
@@ -248,7 +249,8 @@ class _Errand:
 
         agent = memory.process_in(self._state)
         if agent is not None:
-            return f"it is kept; the running agent (process {agent}) delivers it"
+            later = f", when it has read the logins again: kill -HUP {agent}" if self._is_news() else ""
+            return f"it is kept; the running agent (process {agent}) delivers it{later}"
         path, config = self._place.settings, ""
         if self._home.find() != path:
             config = f"--config {output.printable(path)} "
@@ -259,6 +261,14 @@ class _Errand:
             login = f"mediaagent login {own['site']} --user {own['user']}"
             return f"{once}, once its key is stored: `{login}`; or the next such call that gets through"
         return once
+
+    def _is_news(self) -> bool:
+        """The running agent has not heard of this login yet: it was stored after that agent's start."""
+        if self._place.settings != logins_file():
+            return False
+        with suppress(OSError):
+            return logins_file().stat().st_mtime > (self._state / "agent.sock").stat().st_mtime
+        return False
 
     def _lasting(self, name: str) -> bool:
         from mediaagent.cli import logins

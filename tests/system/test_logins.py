@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,18 @@ def bob(tmp_path: Path) -> Person:
 def at(site: KnownDouble | str, user: str = "birdcam") -> tuple[str, ...]:
     address = site if isinstance(site, str) else site.address
     return ("--site", address, "--user", user, "--key", f"file:{user}.key")
+
+
+@contextmanager
+def running_agent(person: Person) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {**person.everything, "PYTHONPATH": str(ROOT)}
+    agent = subprocess.Popen(person.command("run"), env=environment, cwd=person.home, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: bool(list(person.home.rglob("agent.sock"))), 30)
+        yield agent
+    finally:
+        agent.terminate()
+        agent.wait(30)
 
 
 def logins_of(person: Person) -> Path:
@@ -334,17 +347,21 @@ def test_what_waits_for_a_site_that_was_taken_out_waits_for_it_to_come_back(bob:
 
 def test_a_site_that_the_running_agent_has_not_heard_of_gets_its_post_later(bob: Person, site: KnownDouble) -> None:
     bob.log_in(site)
-    environment = {**bob.everything, "PYTHONPATH": str(ROOT)}
-    agent = subprocess.Popen(bob.command("run"), env=environment, cwd=bob.home, stderr=subprocess.DEVNULL)
-    try:
-        wait_for(lambda: bool(list(bob.home.rglob("agent.sock"))), 30)
+    with running_agent(bob) as agent:
         said = bob.call("post", "status", "-m", "x", "--wait", "--patience", "2s", *at(site, "pbx"))
         assert (said.code, f"kill -HUP {agent.pid}" in said.err) == (1, True), said.err
         agent.send_signal(signal.SIGHUP)
         wait_for(lambda: said_at(site) == ["pbx: x"], 30)
-    finally:
-        agent.terminate()
-        agent.wait(30)
+
+
+def test_a_key_that_the_running_agent_does_not_go_by_is_told(bob: Person, site: KnownDouble) -> None:
+    bob.log_in(site)
+    with running_agent(bob):
+        said = bob.call("post", "status", "-m", "x", "--wait", *at(site))
+        assert (said.code, "leave --key out" in said.err) == (2, True), said.err
+        assert not list(bob.home.rglob("post.json"))
+        assert bob.call("post", "status", "-m", "y", "--wait", *at(site)[:4], MEDIAAGENT_KEY=BIRDCAM_KEY).code == 0
+    assert said_at(site) == ["birdcam: y"]
 
 
 def test_where_the_last_login_was_forgotten_nothing_goes_to_a_page(bob: Person, site: KnownDouble) -> None:

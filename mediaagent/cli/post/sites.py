@@ -16,7 +16,7 @@ from mediaagent.cli.post import place
 from mediaagent.cli.post.place import Place
 from mediaagent.places import logins_file
 
-__all__ = ["Named", "find", "reference"]
+__all__ = ["Named", "find", "reference", "same_key"]
 
 
 class Named(NamedTuple):
@@ -98,7 +98,7 @@ def _without_key(login: Login, given: str | None, key: str | None, *, wait: bool
             f"what is queued is delivered later, when {given[4:]} is gone: {way_out}, name a file with "
             "--key file:PATH, or deliver it now with --wait"
         ]
-    if login.stored and not _same_key(given, login.key):
+    if login.stored and not same_key(given, login.key):
         return [
             f"--key {key}: what is queued goes by the key that `mediaagent login` stored for {login.user} at "
             f"{login.site}: {way_out} in place of that one, leave --key out, or deliver it now with --wait"
@@ -106,7 +106,7 @@ def _without_key(login: Login, given: str | None, key: str | None, *, wait: bool
     return []
 
 
-def _same_key(one: str, other: str) -> bool:
+def same_key(one: str, other: str) -> bool:
     """Whether two references name the same place."""
     files = [reference.removeprefix("file:") for reference in (one, other) if reference.startswith("file:")]
     if len(files) < 2:

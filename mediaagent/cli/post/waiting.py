@@ -147,8 +147,11 @@ class _Errand:
     def _run(self, seconds: float, as_json: bool) -> int:
         from mediaagent import memory
 
-        if memory.process_in(self._state) is None:
+        agent = memory.process_in(self._state)
+        if agent is None:
             _check(self._settings, self._handed.to)
+        else:
+            _refuse_other_keys(self._place, agent)
         if self._handed.syndicate:
             _warn_of_accounts(self._settings, self._handed)
         if not self._known():
@@ -298,6 +301,22 @@ def _check(settings: Settings, to: Sequence[str]) -> None:
     wrong = [(name, each.why) for name, each in wanted if isinstance(each, app.Unusable)]
     if wrong and len(wrong) == len(wanted):
         raise ConfigError([Problem(where=f"{settings.path}: upload.{name}", what=why) for name, why in wrong])
+
+
+def _refuse_other_keys(place: Place, agent: int) -> None:
+    """The running agent goes by the keys that are stored, never by one that this call names. Raises ConfigError."""
+    from mediaagent.cli import logins
+    from mediaagent.cli.post.sites import same_key
+    from mediaagent.model import Problem
+
+    for login in logins.stored():
+        given = place.keys.get(login.name, login.key)
+        if given != f"env:{logins.KEY}" and not same_key(given, login.key):
+            what = (
+                f"the running agent (process {agent}) posts as {login.user} by the key at {login.key}, not at {given}"
+            )
+            todo = f"leave --key out, or store this one with `mediaagent login {login.site} --user {login.user}`"
+            raise ConfigError([Problem(where="--key", what=what, todo=todo)])
 
 
 def _warn_of_accounts(settings: Settings, handed: Handed) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
+from mediaagent.addresses import clear_text, of_this_machine, site_complaint, user_complaint
 from mediaagent.errors import Deferred, Discarded, Incomplete, Rejected, TooLarge
 from mediaagent.model import (
     Absent,
@@ -89,6 +90,8 @@ __all__ = [
     "Unknown",
     "Uploader",
     "Watcher",
+    "clear_text",
+    "of_this_machine",
     "one_by_one",
     "option",
     "plugin",
@@ -97,7 +100,9 @@ __all__ = [
     "readable_size",
     "replace",
     "side_by_side",
+    "site_complaint",
     "tell_sent",
+    "user_complaint",
 ]
 
 

@@ -23,9 +23,10 @@ from mediaagent.journey.secure import Securing
 from mediaagent.journey.watch import Watching
 from mediaagent.lookout.marks import Marks
 from mediaagent.memory import agent_process, drop_folder, open_queue, state_database
-from mediaagent.model import SeenFile, Verdict
+from mediaagent.model import Problem, SeenFile, Verdict
 from mediaagent.planning import (
     Plan,
+    Unusable,
     accounts_of,
     own_secrets,
     plan,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Agent",
     "Plan",
+    "Unusable",
     "accounts_of",
     "agent_process",
     "drop_folder",
@@ -155,8 +157,11 @@ def make_agent(settings: Settings, log: Any = None, watch: Mapping[str, Source] 
 
     `watch`: these sources instead of the settings'; what is left of the others is still prepared and delivered."""
     made, problems = plan(settings)
-    if problems:
+    if any(problem.severity == "error" for problem in problems):
         raise ConfigError(problems)
+    if not made.uploaders:
+        todo = "store one with `mediaagent login https://example.org --user NAME`; what waits to go there goes then"
+        raise ConfigError([Problem(where=str(settings.path), what="no login is stored", todo=todo)])
     if watch is None:
         rooms.sweep()
     watched = made.sources if watch is None else watch
@@ -170,7 +175,7 @@ def make_agent(settings: Settings, log: Any = None, watch: Mapping[str, Source] 
     spool = settings.agent.state / "spool"
     reading = make_workbench(reads=[spool])
     workbench = make_workbench(made, reads=[spool], writes=[spool / "events"])
-    intake = _intake(settings, state, tuple(made.uploaders), log)
+    intake = _intake(settings, state, made, log)
     private = private_files(settings, made.uploaders)
     chapters = {
         name: Securing(source, lookout, state.ledger, state.spool, reading, clock, log, Marks(), private=private)
@@ -210,11 +215,11 @@ def _lane(
     return Lane(target, state.deliveries, workbench, state.spool, clock, log)
 
 
-def _intake(settings: Settings, state: StateFolder, targets: tuple[str, ...], log: Any) -> Intake:
+def _intake(settings: Settings, state: StateFolder, made: Plan, log: Any) -> Intake:
     folder = drop_folder(settings)
     if folder.parent == settings.agent.state:  # another one is made by its owner, with rights for others
         folder.mkdir(mode=0o700, exist_ok=True)
-    source = source_of(folder, targets)
+    source = source_of(folder, made.everywhere, others=settings.logins)
     drop = DropFolder(folder, state.spool, state.ledger, source.name)
     drop.sweep()
     return Intake(source, drop, log, state.trouble)

@@ -5,10 +5,22 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["SYSTEM_DROP", "config_folder", "logins_file", "settings_files", "state_folder"]
+__all__ = [
+    "KEY_FOLDER",
+    "SYSTEM_DROP",
+    "config_folder",
+    "logins_file",
+    "settings_files",
+    "state_folder",
+    "stored_keys",
+]
 
 #: The drop folder of Debian's package: for hooks of users who may not read the settings.
 SYSTEM_DROP = Path("/var/spool/mediaagent/drop")
+
+
+#: Where `mediaagent login` keeps keys, beside what it writes.
+KEY_FOLDER = "logins"
 
 
 def config_folder() -> Path:
@@ -24,6 +36,11 @@ def settings_files() -> list[Path]:
 def logins_file() -> Path:
     """What `mediaagent login` writes: settings too, where there is no agent.toml."""
     return config_folder() / "logins.toml"
+
+
+def stored_keys(login: str) -> tuple[str, str]:
+    """References to the key of a login, as `mediaagent login` stores one: in a file, or in the keyring."""
+    return f"file:{KEY_FOLDER}/{login}.key", f"keyring:{login}"
 
 
 def state_folder() -> Path:

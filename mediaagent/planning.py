@@ -12,17 +12,29 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from mediaagent import registry
-from mediaagent.errors import PluginError
+from mediaagent.errors import Deferred, PluginError
 from mediaagent.journey.plan import Source
-from mediaagent.model import Defaults, Problem, Route, printable
-from mediaagent.options import Secret, build, did_you_mean, options_of, to_table
-from mediaagent.ports import ChecksPosts, PassesOn, ReadsContent, ReadsElsewhere, RoutesEvents, SelfChecks
+from mediaagent.model import Defaults, Post, Problem, Receipt, Route, printable
+from mediaagent.options import Secret, build, did_you_mean, option, options_of, plugin, to_table
+from mediaagent.places import stored_keys
+from mediaagent.ports import ChecksPosts, PassesOn, Progress, ReadsContent, ReadsElsewhere, RoutesEvents, SelfChecks
 from mediaagent.rules import caption
 from mediaagent.settings import Settings, SourceSettings, Table, TargetSettings
 
-__all__ = ["Plan", "accounts_of", "own_secrets", "plan", "private_files", "read_by_enrichers", "self_checks", "sent_to"]
+__all__ = [
+    "Plan",
+    "Unusable",
+    "accounts_of",
+    "own_secrets",
+    "plan",
+    "private_files",
+    "read_by_enrichers",
+    "self_checks",
+    "sent_to",
+]
 
 _BARE = Defaults(title="{{ label }}, {{ date }} {{ time }}")
 
@@ -34,15 +46,39 @@ class Plan(msgspec.Struct, frozen=True):
     sources: Mapping[str, Source]
     uploaders: Mapping[str, Any]
 
+    @property
+    def everywhere(self) -> tuple[str, ...]:
+        """The targets of a post that names none: all of them, but for sites that only what was sent there waits for."""
+        if not self.settings.logins:
+            return tuple(self.uploaders)
+        keys = {name: table.own.get("key") for name, table in self.settings.targets.items()}
+        return tuple(name for name in self.uploaders if keys[name] in stored_keys(name))
+
+
+@plugin
+class Unusable:
+    """Takes the place of a login with a mistake: what is sent there waits, and other logins go on."""
+
+    why: str = option("what is wrong, and what to do")
+
+    def upload(self, post: Post, key: str, progress: Progress) -> Receipt:
+        """Raises Deferred: when it is put right, nothing is lost."""
+        raise Deferred(self.why, target_down=True)
+
 
 def plan(settings: Settings) -> tuple[Plan, list[Problem]]:
     """Makes every plug-in that the settings name, and tells everything that is wrong with them."""
     problems: list[Problem] = []
     uploaders = {}
     for name, table in _targets(settings).items():
-        uploader = _make("uploader", f"upload.{name}", table.common.type, table.own, settings, problems)
+        wrong: list[Problem] = []
+        uploader = _make("uploader", f"upload.{name}", table.common.type, table.own, settings, wrong)
+        if uploader is None and settings.logins:
+            wrong = [_of_one_login(name, problem) for problem in wrong]
+            uploader = Unusable(why="; ".join(f"{problem.what}: {problem.todo}" for problem in wrong))
         if uploader is not None:
             uploaders[name] = uploader
+        problems += wrong
     sources = {}
     for name, table in settings.sources.items():
         source = _source(name, table, settings, tuple(_targets(settings)), problems)
@@ -50,6 +86,12 @@ def plan(settings: Settings) -> tuple[Plan, list[Problem]]:
             sources[name] = source
     problems += _own_folders_watched(settings, sources, uploaders)
     return Plan(settings, sources, uploaders), [settings.lines.place(each, settings.path) for each in problems]
+
+
+def _of_one_login(name: str, problem: Problem) -> Problem:
+    """A mistake in one login is none of the others'."""
+    todo = f"put it right, or forget it with `mediaagent logout {name}`"
+    return replace(problem, todo=todo, severity="warning")
 
 
 def _own_folders_watched(
@@ -97,7 +139,7 @@ def _same(path: Path, file: Path) -> bool:
 
 def _targets(settings: Settings) -> Mapping[str, Table]:
     """The configured targets; with none configured the page, so that a first try needs no site."""
-    if settings.targets:
+    if settings.targets or settings.logins:
         return settings.targets
     folder = settings.agent.page or settings.agent.state / "page"
     common, _ = build(TargetSettings, {"type": "page"}, where="", base=settings.base)
@@ -299,7 +341,7 @@ def _of_account(account: str, offered: Mapping[str, Sequence[str]]) -> Iterator[
 def own_secrets(made: Plan | None) -> Iterator[str]:
     """Keys as they are now. One that can't be read is nowhere it could leave from by us, and its uploader tells."""
     plugins = [*made.uploaders.values(), *(source.watcher for source in made.sources.values())] if made else []
-    for secret in (secret for plugin in plugins for secret in _secrets_of(plugin)):
+    for secret in (secret for each in plugins for secret in _secrets_of(each)):
         with suppress(OSError, KeyError, ValueError):
             yield secret.reveal()
 

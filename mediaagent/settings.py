@@ -20,7 +20,7 @@ import msgspec
 from mediaagent.errors import ConfigError
 from mediaagent.model import Problem
 from mediaagent.options import ByteSize, build, did_you_mean, option, options_of, plugin, show_value, without_dots
-from mediaagent.places import state_folder
+from mediaagent.places import logins_file, state_folder
 
 __all__ = [
     "AgentSettings",
@@ -154,6 +154,11 @@ class Settings(msgspec.Struct, frozen=True):
     def base(self) -> Path:
         """Relative paths start here."""
         return self.path.parent
+
+    @property
+    def logins(self) -> bool:
+        """This is what `mediaagent login` writes: each target stands for itself, and there may be none."""
+        return self.path == without_dots(logins_file().absolute())
 
 
 _NAME = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\[\]#"'=])+"""

@@ -31,7 +31,10 @@ class Home(NamedTuple):
             from mediaagent.model import Problem
 
             looked = ", ".join(str(path) for path in settings_files())
-            todo = "write one with `mediaagent init`, or name it with --config or MEDIAAGENT_CONFIG"
+            todo = (
+                "write one with `mediaagent init`, or name it with --config or MEDIAAGENT_CONFIG; who only posts to a "
+            )
+            todo += "Known site needs none: `mediaagent login https://example.org --user NAME`"
             raise ConfigError([Problem(where="settings", what=f"there is none of {looked}", todo=todo)])
         return found
 

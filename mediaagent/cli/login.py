@@ -43,12 +43,12 @@ def command(
     except Rejected as rejected:
         output.tell(f"{rejected}\nnothing was stored; {_SHOWN}")
         return 3
-    stored = logins.keep_key(login.name, key, keyring=keyring)
-    logins.keep(Login(login.name, login.site, login.user, stored, login.more))
+    logins.store(login, key, keyring=keyring)
     output.say(f"stored: {login.user} at {login.site}, as {login.name}; `mediaagent post` goes there")
     return 0
 
 
+_SAID = {"site": "SITE", "user": "--user"}
 _SHOWN = "the API key stands in the site's settings, signed in as this user, on the page that shows the API key"
 
 
@@ -56,15 +56,18 @@ def _login(site: str, user: str, name: str | None, insecure: bool) -> Login:
     """The login that is to be, in the place of the one that is there."""
     there = [login for login in logins.find(site, user, logins.stored()) if name in (None, login.name)]
     more: dict[str, Any] = {**(there[0].more if there else {}), **({"insecure": True} if insecure else {})}
+    wrong = logins.complaints(site, user, insecure=more.get("insecure") is True)
+    if wrong:
+        raise click.UsageError("\n".join(f"{_SAID[what]}: {complaint}" for what, complaint in wrong))
     if there:
         return Login(there[0].name, site, user, there[0].key, more)
-    named = name or logins.name_for(site, user)
-    if not logins.is_name(named):
-        raise click.UsageError(f"--name {named}: letters, digits, - and _, at most 64")
-    taken = [login for login in logins.stored() if login.name == named]
-    if taken:
-        raise click.UsageError(f"--name {named}: this is {taken[0].user} at {taken[0].site} already")
-    return Login(named, site, user, "", more)
+    login = Login(name or logins.name_for(site, user), site, user, "", more)
+    if not logins.is_name(login.name):
+        raise click.UsageError(f"--name {output.printable(login.name)}: letters, digits, - and _, at most 64")
+    owner = logins.owner_of(login.name)
+    if owner not in (None, login.owner):
+        raise click.UsageError(f"--name {login.name}: {logins.belongs(owner)}")
+    return login
 
 
 def _key(site: str, user: str) -> str:

@@ -6,55 +6,64 @@ are not in it: each stands in a file that only its owner can read, or in the des
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from msgspec import Struct, field
-
 from mediaagent import keyrings
+from mediaagent.addresses import clear_text, site_complaint, user_complaint
 from mediaagent.errors import ConfigError
-from mediaagent.places import logins_file, state_folder
+from mediaagent.places import KEY_FOLDER, logins_file, state_folder, stored_keys
 
 __all__ = [
     "KEY",
     "Login",
     "address",
+    "address_of",
+    "belongs",
+    "complaints",
     "drop_key",
     "find",
     "forget",
     "is_name",
     "keep",
-    "keep_key",
     "name_for",
     "of_document",
+    "owner_of",
+    "remember",
     "state",
+    "store",
     "stored",
 ]
 
 #: The environment's name for a key.
 KEY = "MEDIAAGENT_KEY"
-_FOLDER = "logins"
+#: Whose each name is, also when its login is forgotten: what waits under it must never go out as somebody else.
+_NAMES = "names.json"
+_LONGEST = 64
 _HEAD = """\
 # Written by `mediaagent login` and `mediaagent logout`: sites to post to where there is no agent.toml.
 # It is an ordinary settings file. Options that you add to its tables are kept, comments are not.
 # A site whose key was not stored by `login` stands here for posts that wait to go there; no other posts go there.
 """
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-class Login(Struct, frozen=True):
-    """One `[upload.NAME]` of logins.toml."""
+class Login(NamedTuple):
+    """One `[upload.NAME]` of logins.toml. (No structure, for those take long to load.)"""
 
     name: str
     site: str
     user: str
     key: str  # a reference to it
-    more: Mapping[str, Any] = field(default_factory=dict)  # its other options
+    more: Mapping[str, Any] = _NOTHING  # its other options
 
     @property
     def lasting(self) -> bool:
@@ -64,7 +73,12 @@ class Login(Struct, frozen=True):
     @property
     def stored(self) -> bool:
         """Its key was stored by `mediaagent login`. The others are remembered for what waits to go there."""
-        return self.key in (f"file:{_FOLDER}/{self.name}.key", f"keyring:{self.name}")
+        return self.key in stored_keys(self.name)
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        """Which user of which site it is, however the site's address is written."""
+        return _same(self.site), self.user
 
 
 def state() -> Path:
@@ -98,32 +112,130 @@ def _login(name: str, table: Mapping[str, Any]) -> Login:
     return Login(name, str(table["site"]), str(table["user"]), str(table["key"]), more)
 
 
-def _unusable(error: Exception) -> ConfigError:
+def _unusable(error: Exception, file: Path | None = None) -> ConfigError:
     from mediaagent.model import Problem
 
     what = f"it can't be used: {error.strerror if isinstance(error, OSError) else error}"
     todo = "correct it, or remove it and log in again with `mediaagent login`"
-    return ConfigError([Problem(where=str(logins_file()), what=what, todo=todo)])
+    return ConfigError([Problem(where=str(file or logins_file()), what=what, todo=todo)])
 
 
-def find(site: str, user: str | None, logins: list[Login]) -> list[Login]:
-    """Those of a site (or of that name), and of a user if one is named."""
-    return [
-        login
-        for login in logins
-        if site in (login.name, login.site) or address(site).lower() == login.site.lower()
-        if user is None or login.user == user
-    ]
+def find(site: str, user: str | None, logins: Sequence[Login]) -> list[Login]:
+    """The one of that name, else those of a site; of a user if one is named. Those that `login` stored come first."""
+    wanted = _same(address_of(site, logins))
+    theirs = [login for login in logins if user in (None, login.user)]
+    found = [login for login in theirs if login.name == site] or [each for each in theirs if _same(each.site) == wanted]
+    return sorted(found, key=lambda login: not login.stored)
+
+
+def address_of(site: str, logins: Sequence[Login]) -> str:
+    """The address of a site that may be named by one of its logins."""
+    return next((login.site for login in logins if login.name == site), address(site))
+
+
+def _same(site: str) -> str:
+    """Equal for two addresses of the same site; letters of a path count."""
+    scheme, _, rest = address(site).partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme.lower()}://{host.lower()}{slash}{path}"
+
+
+def complaints(site: str, user: str, *, insecure: bool) -> list[tuple[str, str]]:
+    """Of "site" and "user" what is wrong with them: the rules of `[upload.NAME]`, without loading what posts there."""
+    found = [("site", site_complaint(site)), ("user", user_complaint(user))]
+    if found[0][1] is None and clear_text(site) and not insecure:
+        risk = "would send everything in the clear, with signatures that anybody could use again"
+        found.append(("site", f"{site} {risk}: write https://, or add --insecure"))
+    return [(what, complaint) for what, complaint in found if complaint is not None]
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def owner_of(name: str) -> tuple[str, str] | None:
+    """The site and the user that a name belongs to, or did."""
+    return _owners(stored()).get(name)
+
+
+def name_for(site: str, user: str) -> str:
+    """The name that this user of this site has, or had; else a free one, made of the site's address."""
+    return _name_for(site, user, stored())
+
+
+def _name_for(site: str, user: str, logins: Sequence[Login]) -> str:
+    owners = _owners(logins)
+    for name, owner in owners.items():
+        if owner == (_same(site), user):
+            return name
+    taken = {name.lower() for name in owners}
+    return next(name for name in _made_of(site, user) if name.lower() not in taken)
+
+
+def _made_of(site: str, user: str) -> Iterator[str]:
+    """Names that come into question: "known-example-org"; with the user's; with a number."""
+    parts = urlsplit(site)
+    name, end = _plain(parts.netloc + parts.path), _plain(user)[: _LONGEST // 2]
+    yield name
+    name = f"{name[: _LONGEST - 1 - len(end)]}-{end}"
+    yield name
+    number = 2
+    while True:
+        yield f"{name[: _LONGEST - 1 - len(str(number))]}-{number}"
+        number += 1
+
+
+def _owners(logins: Sequence[Login]) -> dict[str, tuple[str, str]]:
+    """Whose each name is: those that stand there, and those that did."""
+    return {**_former(), **{login.name: login.owner for login in logins}}
+
+
+def _former() -> dict[str, tuple[str, str]]:
+    try:
+        said = json.loads(_names_file().read_text(encoding="utf-8"))
+        return {str(name): (str(site), str(user)) for name, (site, user) in said.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise _unusable(error, _names_file()) from error
+
+
+def _names_file() -> Path:
+    return logins_file().parent / KEY_FOLDER / _NAMES
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
 def keep(login: Login) -> None:
-    """Adds a login, or puts it in place of the one of that name."""
+    """Puts a login in the place of what it was. Raises ConfigError when its name is another's."""
     with _alone():
-        others = [each for each in stored() if each.name != login.name]
-        _write([*others, login])
+        _write([*_others(login), login])
+
+
+def store(login: Login, key: str, *, keyring: bool) -> None:
+    """Stores a login with its key. Raises OSError, or ConfigError when its name is another's."""
+    with _alone():
+        others = _others(login)
+        _write([*others, login._replace(key=_keep_key(login.name, key, keyring=keyring))])
+
+
+def remember(login: Login) -> Login:
+    """Has it stand there for what waits to go to it; a key that was stored stays. Returns it as it stands there.
+
+    Somebody else may have written since it was looked for, so its name is settled here."""
+    with _alone():
+        logins = stored()
+        there = [each for each in logins if each.owner == login.owner]
+        there = [each for each in there if each.name == login.name] or there
+        if not there:
+            login = login._replace(name=_name_for(login.site, login.user, logins))
+        elif there[0].stored:
+            login = there[0]._replace(more={**there[0].more, **login.more})
+        else:
+            login = login._replace(name=there[0].name, more={**there[0].more, **login.more})
+        if login not in logins:
+            _write([*(each for each in logins if each.name != login.name), login])
+        return login
 
 
 def forget(name: str) -> None:
@@ -132,21 +244,34 @@ def forget(name: str) -> None:
         _write([each for each in stored() if each.name != name])
 
 
-def name_for(site: str, user: str) -> str:
-    """A name for a login, from the site's: "known-example-org"; with the user's where another has that one."""
-    parts = urlsplit(site)
-    name = _plain(parts.netloc + parts.path)
-    taken = {login.name for login in stored()}
-    return name if name not in taken else _plain(f"{name}-{user}")
+def _others(login: Login) -> list[Login]:
+    """All but this one. Raises ConfigError when its name is another's."""
+    logins = stored()
+    owner = _owners(logins).get(login.name)
+    if owner is not None and owner != login.owner:
+        raise _taken(login.name, owner)
+    return [each for each in logins if each.name != login.name]
+
+
+def belongs(owner: tuple[str, str]) -> str:
+    """Why nobody else gets this name, and what to do."""
+    site, user = owner
+    return f"this is the name of {user} at {site}, and of what waits to go there: give another one with --name"
+
+
+def _taken(name: str, owner: tuple[str, str]) -> ConfigError:
+    from mediaagent.model import Problem
+
+    return ConfigError([Problem(where=f"{logins_file()}: upload.{name}", what=belongs(owner))])
 
 
 def is_name(text: str) -> bool:
     """Whether a login may be called so."""
-    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", text))
+    return bool(re.fullmatch(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{_LONGEST - 1}}}", text))
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-_")[:64] or "site"
+    return re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-_")[:_LONGEST] or "site"
 
 
 @contextmanager
@@ -164,14 +289,23 @@ def _alone() -> Iterator[None]:
         os.close(descriptor)
 
 
-def _write(logins: list[Login]) -> None:
+def _write(logins: Sequence[Login]) -> None:
     from mediaagent.options import show_value
 
     lines = [_HEAD, "[agent]", f"state = {show_value(str(state()))}", f"drop = {show_value(str(state() / 'drop'))}"]
     for login in logins:
         table = {"type": "known", "site": login.site, "user": login.user, "key": login.key, **login.more}
         lines += ["", f"[upload.{login.name}]", *(f"{name} = {show_value(value)}" for name, value in table.items())]
+    _remember_names([*stored(), *logins])  # also of the one that goes
     _write_privately(logins_file(), "\n".join(lines) + "\n")
+
+
+def _remember_names(logins: Sequence[Login]) -> None:
+    """For ever: what waits, or is to be changed later, knows its target by the name alone."""
+    former = _former()
+    owners = {**former, **{login.name: login.owner for login in logins}}
+    if owners != former:
+        _write_privately(_names_file(), json.dumps(owners, indent=1) + "\n")
 
 
 def _write_privately(path: Path, text: str) -> None:
@@ -193,13 +327,13 @@ def _write_privately(path: Path, text: str) -> None:
 # --- keys -------------------------------------------------------------------------------------------------------------
 
 
-def keep_key(name: str, key: str, *, keyring: bool) -> str:
+def _keep_key(name: str, key: str, *, keyring: bool) -> str:
     """Stores a key, and returns the reference to it. Raises OSError."""
     if keyring:
         keyrings.put(name, key)
-        return f"keyring:{name}"
+        return stored_keys(name)[1]
     _write_privately(_key_file(name), key + "\n")
-    return f"file:{_FOLDER}/{name}.key"
+    return stored_keys(name)[0]
 
 
 def drop_key(login: Login) -> None:
@@ -212,4 +346,4 @@ def drop_key(login: Login) -> None:
 
 
 def _key_file(name: str) -> Path:
-    return logins_file().parent / _FOLDER / f"{name}.key"
+    return logins_file().parent / KEY_FOLDER / f"{name}.key"

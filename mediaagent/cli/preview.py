@@ -19,6 +19,7 @@ from mediaagent.cli.home import Home
 from mediaagent.errors import ConfigError, Deferred, Discarded, Unsecured
 from mediaagent.model import Claim, Event, Ignored, Part, Post, Problem, Route, SeenFile, Sighting
 from mediaagent.options import did_you_mean
+from mediaagent.places import logins_file
 
 if TYPE_CHECKING:
     from mediaagent.app import Plan
@@ -63,10 +64,9 @@ def command(home: Home, files: tuple[Path, ...], source: str, out: Path | None, 
 
 def _plan(home: Home, name: str) -> Plan:
     """What the settings mean, or the built-in defaults where there are none at all."""
-    if not name and home.find() is None:
+    if not name and home.find() in (None, logins_file()):  # stored logins watch nothing
         return _built_in()
-    made = home.plan()
-    return made if made.sources or name else _built_in()  # stored logins watch nothing
+    return home.plan()
 
 
 def _source(made: Plan, name: str, file: Path) -> Source:

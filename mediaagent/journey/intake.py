@@ -38,7 +38,7 @@ class Handed(Struct, frozen=True):
     """Groups what was handed over: each bundle is a sighting, whole at once. It watches nothing itself."""
 
     drop: Path
-    targets: tuple[str, ...] = ()
+    targets: tuple[str, ...] | None = ()  # None: others may come, and what names them waits for them
     defaults: ClassVar[Defaults] = Defaults(title="")
 
     @property
@@ -74,7 +74,7 @@ class Handed(Struct, frozen=True):
 
     def _sighting(self, words: Part, found: Sequence[Part]) -> Sighting:
         said = words.facts
-        unknown = [target for target in said["to"] if target not in self.targets]
+        unknown = [target for target in said["to"] if self.targets is not None and target not in self.targets]
         within = _within(said["state_within"]) if said["state_key"] else timedelta(0)
         open_ = bool(within) and goes_on(str(said.get("state", "")))
         return Sighting(
@@ -122,11 +122,13 @@ def _within(seconds: float | None) -> timedelta:
     return timedelta(seconds=min(max(seconds or 0.0, 0.0), LONGEST_STORY))
 
 
-def source_of(drop: Path, targets: tuple[str, ...]) -> Source:
-    """What was handed over, as a source like any other. Who may see it is everybody, unless it says otherwise."""
+def source_of(drop: Path, targets: tuple[str, ...], *, others: bool = False) -> Source:
+    """What was handed over, as a source like any other. Who may see it is everybody, unless it says otherwise.
+
+    `targets`: where a post goes that names none; `others`: one that names others waits for them."""
     return Source(
         name=SOURCE,
-        watcher=Handed(drop, targets),
+        watcher=Handed(drop, None if others else targets),
         targets=targets,
         title="",
         body="",

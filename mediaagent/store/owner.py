@@ -111,7 +111,7 @@ class Owner:
         act: Callable[[sqlite3.Connection, sqlite3.Row, sqlite3.Row], Done],
         only: tuple[str, ...],
     ) -> list[Done]:
-        found = connection.execute("SELECT * FROM events WHERE id = ?", (event,)).fetchone()
+        found = _event(connection, event)
         if found is None:
             return [Done(event, target, False, "there is no such event; `mediaagent queue --all` lists them")]
         rows = connection.execute("SELECT * FROM deliveries WHERE event = ? ORDER BY target", (event,)).fetchall()
@@ -190,6 +190,15 @@ class Owner:
             (self._now(), event["source"], event["id"], row["target"], what),
         )
         return Done(event["id"], row["target"], True, what)
+
+
+def _event(connection: sqlite3.Connection, event: int) -> sqlite3.Row | None:
+    """None also for a number that SQLite has no room for."""
+    try:
+        found: sqlite3.Row | None = connection.execute("SELECT * FROM events WHERE id = ?", (event,)).fetchone()
+    except OverflowError:
+        return None
+    return found
 
 
 _STANDING = {

@@ -24,6 +24,10 @@ STATES = ("rejected", "failed", "held", "sending", "waiting", "delivered", "drop
 _OVER = ("dropped", "dismissed")
 
 
+#: The largest whole number that SQLite knows.
+_LARGEST = 2**63 - 1
+
+
 class DeliveryRow(Struct, frozen=True, kw_only=True):
     """One line of the queue: one event's way to one target (target "" when it has none)."""
 
@@ -143,7 +147,7 @@ class Queue:
     def _rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
         try:
             return self._connection.execute(query, values).fetchall() if self._connection else []
-        except UnicodeEncodeError:  # a word of the command line that is no UTF-8: no text in here is
+        except (OverflowError, UnicodeEncodeError):  # there is no room in it for such a number or word, so it has none
             return []
         except sqlite3.Error as error:
             raise refused(self.path, error) or error from error.__cause__
@@ -171,7 +175,8 @@ class Queue:
         order = "d.due_at, d.id" if state in ("waiting", "sending") else "e.id DESC"
         if query.startswith(_EVENTS_ALONE):
             order = "e.id DESC"
-        cursor = self._rows(f"{query} ORDER BY {order} LIMIT ?", (*values, -1 if limit is None else limit))
+        most = -1 if limit is None else min(limit, _LARGEST)
+        cursor = self._rows(f"{query} ORDER BY {order} LIMIT ?", (*values, most))
         return map(self._line, cursor)
 
     def never_taken(self, limit: int) -> tuple[int, list[FileRow]]:

@@ -234,3 +234,30 @@ def test_nobody_elses_post_is_deleted(ada: Person, site: KnownDouble) -> None:
     location = ada.call("known", "post", "/status/edit", "body=theirs", *pbx).json["location"]
     assert ada.call("known", "delete", location).code == 3
     assert len(site.posts) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("get", "/\udcff"),
+        ("delete", "/\udcff"),
+        ("post", "/\udcff", "body=x"),
+        ("post", "/status/edit", "body=\udcff"),
+        ("post", "/status/edit", "\udcff=x"),
+        ("post", "/status/edit", "\udcff@known.key"),
+        ("find", "ma_\udcff\udcff\udcff\udcff"),
+        ("whoami", "--site", "https://\udcff", "--user", "ada", "--key", "file:known.key"),
+    ],
+    ids=lambda words: " ".join(words).replace("\udcff", "?"),
+)
+def test_words_that_are_no_text_are_told(ada: Person, site: KnownDouble, words: tuple[str, ...]) -> None:
+    said = ada.call("known", *words)
+    assert (said.code, "Traceback" in said.err, site.posts) == (2, False, []), said.err
+    assert "\\udcff" in said.err
+
+
+def test_a_file_may_be_called_by_any_bytes(ada: Person, site: KnownDouble) -> None:
+    picture(ada.home / "p.jpg").rename(ada.home / "p\udcff.jpg")
+    said = ada.call("known", "post", "/photo/edit", "title=x", f"photo@{ada.home}/p\udcff.jpg")
+    assert said.code == 0, said.err
+    assert site.posts[0].names == ["p\ufffd.jpg"]

@@ -183,6 +183,20 @@ def test_why_takes_a_name_that_is_no_utf_8(place: Place, name: bytes, monkeypatc
     assert "a\\udcffb.jpg: a file of 22 bytes" in there.out
 
 
+@pytest.mark.parametrize("number", ["9" * 23, "9" * 5000])
+def test_why_knows_no_event_of_a_number_beyond_all_bounds(place: Place, number: str) -> None:
+    Memory(place.folder / "state").close()
+    said = place.call("why", number)
+    assert (said.code, "there is no event" in said.err) == (2, True)
+
+
+@pytest.mark.parametrize("word", ["²", "٣", "\udcff"])
+def test_what_looks_like_a_number_and_is_none_is_a_file_to_why(place: Place, word: str) -> None:
+    Memory(place.folder / "state").close()
+    said = place.call("why", word, "--json")
+    assert (said.code, "path" in said.json) == (0, True), said.err
+
+
 def test_why_and_scan_tell_a_pipe_alike(place: Place) -> None:
     os.mkfifo(place.pictures / "pipe.jpg")
     out = place.call("why", str(place.pictures / "pipe.jpg")).out

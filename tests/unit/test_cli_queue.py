@@ -257,3 +257,27 @@ def test_options_before_the_order_are_not_silently_lost(place: Place) -> None:
     answer = place.call("queue", "--json", "show", "1")
     assert answer.code == 2
     assert "behind" in answer.err
+
+
+# --- what no memory has room for --------------------------------------------------------------------------------------
+
+HUGE = "9" * 23
+NO_TEXT = "nowhere\udcff"
+
+
+@pytest.mark.parametrize("order", ["show", "drop", "retry", "hold", "release"])
+def test_an_event_of_a_number_beyond_all_bounds_is_one_that_there_is_not(
+    place: Place, filled: dict[str, int], order: str
+) -> None:
+    said = place.call("queue", order, HUGE)
+    assert (said.code, "there is no" in said.err) == (2, True), said.err
+
+
+def test_a_limit_beyond_all_bounds_is_no_limit(place: Place, filled: dict[str, int]) -> None:
+    assert states(place, "--limit", HUGE) == states(place)
+
+
+def test_a_target_that_is_no_text_is_one_that_there_is_not(place: Place, filled: dict[str, int]) -> None:
+    assert states(place, "--target", NO_TEXT) == states(place, "--source", NO_TEXT) == {}
+    assert "does not go to" in place.call("queue", "drop", str(filled["rejected"]), "--target", NO_TEXT).err
+    assert "nothing to do" in place.call("queue", "retry", "--all", "--target", NO_TEXT).out

@@ -26,11 +26,24 @@ def problems(**options: object) -> str:
 def test_a_usual_table_is_fine() -> None:
     assert problems() == ""
     assert problems(site="https://example.org/blog/", timeout="90s") == ""
+    assert problems(site="https://vögel.example.org.") == problems(site="http://[::1]:8080") == ""
 
 
 @pytest.mark.parametrize(
     "site",
-    ["example.org", "ftp://example.org", "https://", "https://me:secret@example.org", "https://example.org/?x=1"],
+    [
+        "example.org",
+        "ftp://example.org",
+        "https://",
+        "https://me:secret@example.org",
+        "https://me:secret@example.org:port",
+        "https://example.org/?x=1",
+        "https://example..org",
+        f"https://{'x' * 64}.org",
+        "https://exam ple.org",
+        "https://example.org/\udcff",
+        "https://\udcff.org",
+    ],
 )
 def test_what_is_no_home_page_is_told(site: str) -> None:
     told = problems(site=site)

@@ -12,6 +12,7 @@ import click
 
 from mediaagent.cli import logins, output
 from mediaagent.cli.home import Home
+from mediaagent.cli.logins import Login
 from mediaagent.cli.post import sites
 from mediaagent.errors import ConfigError, Deferred, Rejected
 from mediaagent.options import build, did_you_mean
@@ -26,6 +27,9 @@ _TOKEN = re.compile(r"\w{6,84}", re.ASCII)
 
 def at_desk(home: Home, errand: Callable[..., int], *, own: Mapping[str, Any], **where: Any) -> int:
     """Does an errand at the site; what it raises becomes an exit code and words."""
+    for place in (own[name] for name in ("path", "url") if name in own):
+        if not _is_text(place):
+            raise click.UsageError(f"{output.printable(place)}: this is not UTF-8; write such a byte as %FF")
     uploader = _uploader(home, **where)
     try:
         with output.progress("asking the site"), uploader.desk() as desk:
@@ -36,6 +40,15 @@ def at_desk(home: Home, errand: Callable[..., int], *, own: Mapping[str, Any], *
     except Rejected as rejected:
         output.tell(str(rejected))
         return 3
+
+
+def _is_text(word: str) -> bool:
+    """Whether a word of the command line can be sent as it is."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 # --- which site -------------------------------------------------------------------------------------------------------
@@ -51,16 +64,17 @@ def _uploader(
         return _configured(home, to)
     if to is not None:
         raise click.UsageError("--to and --site both name the site: leave one out")
-    known = logins.find(site, user, logins.stored())
-    if user is None and len({login.user for login in known}) != 1:
+    stored = logins.stored()
+    known = logins.find(site, user, stored)
+    if user is None and len({login.owner for login in known}) != 1:
         raise click.UsageError("--site needs --user, too")
     mistakes: list[str] = []
     given = sites.reference(key, mistakes) or (known[0].key if known else None)
     if mistakes or given is None:
         way_out = f"there is no key: store it with `mediaagent login {site}`, or name it with --key file:PATH"
         raise click.UsageError("\n".join(mistakes or [f"{way_out} or {logins.KEY}"]))
-    more = dict(known[0].more) if known else {}
-    return site_of(logins.address(site), user or known[0].user, given, more | ({"insecure": True} if insecure else {}))
+    login = known[0] if known else Login("", logins.address_of(site, stored), user or "", given)
+    return site_of(login.site, login.user, given, {**login.more, **({"insecure": True} if insecure else {})})
 
 
 def site_of(site: str, user: str, key: str, more: Mapping[str, Any]) -> Any:
@@ -85,7 +99,7 @@ def _configured(home: Home, to: str | None) -> Any:
         there = f"the settings have {', '.join(known)}: name one with --to" if known else "the settings have none"
         raise click.UsageError(f"which site? {there}; or give --site and --user")
     name = to or known[0]
-    if name not in made.uploaders:
+    if name not in made.uploaders or not hasattr(made.uploaders[name], "desk"):
         raise ConfigError(problems)
     return made.uploaders[name]
 
@@ -101,6 +115,11 @@ def post(desk: Any, path: str, words: Sequence[str], data: str | None) -> int:
     wrong = [word for word, match in zip(words, found, strict=True) if match is None]
     files = [(match[1], Path(match[3])) for match in found if match and match[2] == "@"]
     mistakes = [f"{output.printable(word)}: this is neither name=value nor name@file" for word in wrong]
+    mistakes += [
+        f"{output.printable(word)}: this is not UTF-8; a file of any bytes can be sent with name@file"
+        for word, match in zip(words, found, strict=True)
+        if match and not _is_text(word if match[2] == "=" else match[1])
+    ]
     mistakes += [f"{output.printable(path)}: there is no such file" for _, path in files if not path.is_file()]
     if mistakes:
         raise click.UsageError("\n".join(mistakes))

@@ -5,10 +5,11 @@ With --queue that is all, and it has to be quick: what only --wait needs is impo
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
@@ -16,6 +17,9 @@ from mediaagent.cli.post import charge, words
 from mediaagent.cli.post import place as places
 from mediaagent.cli.post.place import Place
 from mediaagent.handover import Handed
+
+if TYPE_CHECKING:
+    from mediaagent.cli.post.sites import Named
 
 __all__ = ["post"]
 
@@ -44,20 +48,26 @@ def post(
     mistakes: list[str] = []
     seconds = words.seconds(patience, mistakes)
     paths = [Path(file) for file in files]
+    named: Named | None = None
     if site is not None:
         from mediaagent.cli.post import sites
 
-        place = sites.find(site, user, key, insecure, mistakes, wait=wait)
+        mistakes += _drop_beside(drop)
+        named = sites.find(site, user, key, insecure, mistakes, wait=wait)
+        place = named.looked_at() if named else None
     else:
         mistakes += [f"{name} goes with --site" for name, given in _beside(user, key, insecure) if given]
         place = places.find(home, drop)
-    mistakes += _unknown(said["to"], place)
+    mistakes += place.unknown(said["to"]) if place else []
     handed = words.handed(kind, paths, mistakes, **said)
     words.refuse(mistakes)
     assert place is not None
-    handed = handed._replace(to=handed.to or place.to)
     if dry_run:
-        return _show(handed, place, as_json)
+        return _show(handed._replace(to=handed.to or place.to), place, as_json)
+    if named is not None:
+        place = named.remembered()
+        handed = handed._replace(to=())
+    handed = handed._replace(to=handed.to or place.to)
     if not wait:
         return _queue(handed, paths, place, as_json)
     from mediaagent.cli.post import waiting
@@ -65,16 +75,17 @@ def post(
     return waiting.deliver(home, handed, paths, place, seconds, as_json=as_json, asked=asked)
 
 
+def _drop_beside(drop: str | None) -> list[str]:
+    """A drop folder that the environment names is for posts without --site; one on the command line is a mistake."""
+    if drop is None or drop == os.environ.get("MEDIAAGENT_DROP"):
+        return []
+    return [
+        "--drop and --site don't go together: an agent of stored logins posts to a --site, so leave one of them out"
+    ]
+
+
 def _beside(user: str | None, key: str | None, insecure: bool) -> list[tuple[str, Any]]:
     return [("--user", user), ("--key", key), ("--insecure", insecure)]
-
-
-def _unknown(to: Sequence[str], place: Place | None) -> list[str]:
-    """Targets that there are not, where it is known which there are."""
-    if place is None or place.targets is None:
-        return []
-    targets = place.targets
-    return [f"--to {name}: there is no such target; {words.near(name, targets)}" for name in to if name not in targets]
 
 
 def _queue(handed: Handed, files: Sequence[Path], place: Place, as_json: bool) -> int:

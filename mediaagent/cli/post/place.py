@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mediaagent.cli.home import Home
+from mediaagent.cli.post import words
 from mediaagent.errors import ConfigError
 from mediaagent.places import SYSTEM_DROP, logins_file, state_folder
 
@@ -29,6 +30,13 @@ class Place(NamedTuple):
     to: tuple[str, ...] = ()  # where a post goes that names no target; none: to all of them
     keys: Mapping[str, str] = MappingProxyType({})  # of this call: target -> reference to the key
 
+    def unknown(self, to: Sequence[str]) -> list[str]:
+        """Mistakes: targets that there are not, where it is known which there are."""
+        if self.targets is None:
+            return []
+        there = self.targets
+        return [f"--to {name}: there is no such target; {words.near(name, there)}" for name in to if name not in there]
+
     @property
     def ours(self) -> bool:
         """The drop folder is one that its agent's user alone uses: it may be made."""
@@ -44,7 +52,23 @@ def find(home: Home, drop: str | None) -> Place:
         if os.access(SYSTEM_DROP, os.W_OK | os.X_OK):
             return Place(SYSTEM_DROP)
         path = home.path()
-    return of_settings(path)
+    found = of_settings(path)
+    return found if path.absolute() != logins_file().absolute() else _of_stored_logins(found)
+
+
+def _of_stored_logins(found: Place) -> Place:
+    """What is posted without --site goes to logins that `login` stored; the others are there for what waits for them.
+    Raises ConfigError when none is stored."""
+    from mediaagent.cli import logins
+
+    stored = tuple(login.name for login in logins.stored() if login.stored)
+    if stored:
+        return found._replace(to=stored, targets=stored)
+    from mediaagent.model import Problem
+
+    what = "no login is stored, so a post that names no --site has nowhere to go"
+    todo = "store one with `mediaagent login https://example.org --user NAME`, or name --site and --user"
+    raise ConfigError([Problem(where=str(logins_file()), what=what, todo=todo)])
 
 
 def of_settings(path: Path) -> Place:
@@ -55,20 +79,13 @@ def of_settings(path: Path) -> Place:
         state = _path(path, agent["state"]) if "state" in agent else state_folder()
         drop = _path(path, agent["drop"]) if "drop" in agent else state / "drop"
         targets = tuple(document.get("upload", {})) or ("page",)
-        to = _stored(document) if path == logins_file() else ()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _unusable(path) from error
-    return Place(drop, path, state, targets, to)
+    return Place(drop, path, state, targets)
 
 
 def _path(settings: Path, value: str) -> Path:
     return settings.absolute().parent / Path(value).expanduser()
-
-
-def _stored(document: Mapping[str, Any]) -> tuple[str, ...]:
-    from mediaagent.cli.logins import of_document
-
-    return tuple(login.name for login in of_document(document) if login.stored)
 
 
 def _unusable(path: Path) -> ConfigError:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from mediaagent import memory
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
+from mediaagent.cli.post import place as places
 from mediaagent.cli.post import sites, words
 from mediaagent.cli.post.waiting import settings_of
 from mediaagent.errors import ConfigError
@@ -109,10 +110,16 @@ def post_run(
     path = Path(folder).absolute()
     if not path.is_dir():
         mistakes.append(f"{output.printable(path)}: there is no such folder")
-    place = sites.find(site, user, key, insecure, mistakes, wait=True) if site is not None else None
+    named = sites.find(site, user, key, insecure, mistakes, wait=True) if site is not None else None
+    place = places.find(home, None) if site is None else named.looked_at() if named else None
+    mistakes += place.unknown(to) if place else []
     words.refuse(mistakes)
-    settings = home.settings() if place is None else settings_of(home, place)
-    to = to or (place.to if place else ())
+    assert place is not None
+    if named:
+        place = named.remembered()
+        to = place.to
+    settings = settings_of(home, place) if named else home.settings()
+    to = to or place.to
     pipeline = _Pipeline(home, settings, _source(settings, source, path, about, to), path, to)
     running = memory.agent_process(settings)
     if running is not None:

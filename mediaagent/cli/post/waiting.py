@@ -21,6 +21,7 @@ from mediaagent.cli.post import charge, words
 from mediaagent.cli.post.place import Place
 from mediaagent.errors import ConfigError, MediaAgentError, Outdated, StateError
 from mediaagent.handover import Handed
+from mediaagent.places import logins_file
 from mediaagent.workbench import launch
 
 if TYPE_CHECKING:
@@ -146,8 +147,11 @@ class _Errand:
     def _run(self, seconds: float, as_json: bool) -> int:
         from mediaagent import memory
 
-        if memory.process_in(self._state) is None:
-            _check(self._settings)
+        agent = memory.process_in(self._state)
+        if agent is None:
+            _check(self._settings, self._handed.to)
+        else:
+            _refuse_other_keys(self._place, agent)
         if self._handed.syndicate:
             _warn_of_accounts(self._settings, self._handed)
         if not self._known():
@@ -260,7 +264,8 @@ class _Errand:
 
         agent = memory.process_in(self._state)
         if agent is not None:
-            return f"it is kept; the running agent (process {agent}) delivers it"
+            later = f", when it has read the logins again: kill -HUP {agent}" if self._is_news() else ""
+            return f"it is kept; the running agent (process {agent}) delivers it{later}"
         path, config = self._place.settings, ""
         if self._home.find() != path:
             config = f"--config {output.printable(path)} "
@@ -271,6 +276,14 @@ class _Errand:
             login = f"mediaagent login {own['site']} --user {own['user']}"
             return f"{once}, once its key is stored: `{login}`; or the next such call that gets through"
         return once
+
+    def _is_news(self) -> bool:
+        """The running agent has not heard of this login yet: it was stored after that agent's start."""
+        if self._place.settings != logins_file():
+            return False
+        with suppress(OSError):
+            return logins_file().stat().st_mtime > (self._state / "agent.sock").stat().st_mtime
+        return False
 
     def _lasting(self, name: str) -> bool:
         from mediaagent.cli import logins
@@ -288,13 +301,34 @@ def _collect_again() -> None:
 # --- before it is handed over -----------------------------------------------------------------------------------------
 
 
-def _check(settings: Settings) -> None:
-    """Whether these settings make an agent. Raises ConfigError."""
+def _check(settings: Settings, to: Sequence[str]) -> None:
+    """Whether these settings make an agent that can post to one of these targets. Raises ConfigError."""
     from mediaagent import app
+    from mediaagent.model import Problem
 
-    _, problems = app.plan(settings)
-    if problems:
+    made, problems = app.plan(settings)
+    if any(problem.severity == "error" for problem in problems):
         raise ConfigError(problems)
+    wanted = [(name, made.uploaders.get(name)) for name in to]
+    wrong = [(name, each.why) for name, each in wanted if isinstance(each, app.Unusable)]
+    if wrong and len(wrong) == len(wanted):
+        raise ConfigError([Problem(where=f"{settings.path}: upload.{name}", what=why) for name, why in wrong])
+
+
+def _refuse_other_keys(place: Place, agent: int) -> None:
+    """The running agent goes by the keys that are stored, never by one that this call names. Raises ConfigError."""
+    from mediaagent.cli import logins
+    from mediaagent.cli.post.sites import same_key
+    from mediaagent.model import Problem
+
+    for login in logins.stored():
+        given = place.keys.get(login.name, login.key)
+        if given != f"env:{logins.KEY}" and not same_key(given, login.key):
+            what = (
+                f"the running agent (process {agent}) posts as {login.user} by the key at {login.key}, not at {given}"
+            )
+            todo = f"leave --key out, or store this one with `mediaagent login {login.site} --user {login.user}`"
+            raise ConfigError([Problem(where="--key", what=what, todo=todo)])
 
 
 def _warn_of_accounts(settings: Settings, handed: Handed) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol
-from urllib.parse import urlsplit
 
 from mediaagent.api import (
     Deferred,
@@ -21,9 +19,13 @@ from mediaagent.api import (
     Rejected,
     Secret,
     Unknown,
+    clear_text,
+    of_this_machine,
     option,
     plugin,
     printable,
+    site_complaint,
+    user_complaint,
 )
 
 if TYPE_CHECKING:
@@ -37,25 +39,6 @@ __all__ = ["Known"]
 _KEY = re.compile(r"[a-z0-9_]{6,84}")
 
 
-def _bad_site(site: str) -> str | None:
-    try:
-        parts = urlsplit(site)
-        parts.port  # noqa: B018  (raises when it is no number)
-    except ValueError as error:
-        return f"{site!r} is no web address: {error}"
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        return f'{site!r} is no web address; write "https://example.org"'
-    if "@" in parts.netloc:
-        return "the address has a user name or a password in it; write them as `user` and `key`"
-    if parts.query or parts.fragment:
-        return f'{site!r} goes on after the path; write the address of the home page alone: "https://example.org"'
-    return None
-
-
-def _bad_user(user: str) -> str | None:
-    return None if user.isascii() and user.isprintable() and user.strip() == user != "" else f"{user!r} is no user name"
-
-
 def _bad_duration(value: timedelta) -> str | None:
     return None if value > timedelta() else "it must be longer than nothing"
 
@@ -64,16 +47,6 @@ def _bad_recipient(recipient: str) -> str | None:
     from mediaagent.builtin.uploaders.known import encryption
 
     return encryption.complaint(recipient) if recipient else None
-
-
-def _loopback(site: str) -> bool:
-    host = urlsplit(site).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class _Kind(Protocol):
@@ -94,8 +67,8 @@ class Known:
     post: Known has no access control on files. `encrypt_to` has all files but photos encrypted before they are sent.
     """
 
-    site: str = option("the address of the site's home page", check=_bad_site)
-    user: str = option("the user to post as: handle, or e-mail address", check=_bad_user)
+    site: str = option("the address of the site's home page", check=site_complaint)
+    user: str = option("the user to post as: handle, or e-mail address", check=user_complaint)
     key: Secret = option('the user\'s API key: "file:PATH", "env:NAME", "credential:NAME" or "keyring:NAME"')
     insecure: bool = option("allow http:// to another machine: what is sent can be read and repeated", default=False)
     timeout: timedelta = option(
@@ -117,7 +90,7 @@ class Known:
     )
 
     def __post_init__(self) -> None:
-        if urlsplit(self.site).scheme == "http" and not self.insecure and not _loopback(self.site):
+        if clear_text(self.site) and not self.insecure:
             raise ValueError(
                 f"{self.site} would send everything in the clear, with signatures that anybody could use again: "
                 "write https://, or add insecure = true"
@@ -150,7 +123,7 @@ class Known:
         """The same, where only such posts are sent."""
         from mediaagent.builtin.uploaders.known import checks
 
-        if self.insecure and urlsplit(self.site).scheme == "http" and not _loopback(self.site):
+        if self.insecure and clear_text(self.site):
             what = "posts and signatures travel in the clear, and signatures stay valid for ever"
             yield Problem(
                 where="insecure", what=what, todo="use https:// as soon as the site has it", severity="warning"
@@ -218,7 +191,7 @@ class Known:
     def _wires(self) -> Wires:
         from mediaagent.builtin.uploaders.known.wires import Wires
 
-        return Wires(self.site, loopback=_loopback(self.site))
+        return Wires(self.site, loopback=of_this_machine(self.site))
 
     def _reveal(self) -> str:
         """The key, read anew each time. Raises Deferred: a key that is put right later loses nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -143,7 +144,12 @@ def _body(fields: Sequence[tuple[str, str]], files: Sequence[tuple[str, Path]], 
         return Body("application/x-www-form-urlencoded", data)
     if not files:
         return form({}, fields)
-    return parts(fields, [FilePart(name, path.name, _type(path), path) for name, path in files])
+    return parts(fields, [FilePart(name, _sent_name(path), _type(path), path) for name, path in files])
+
+
+def _sent_name(path: Path) -> str:
+    """A file's name may be any bytes; what is sent is text."""
+    return os.fsencode(path.name).decode("utf-8", "replace")
 
 
 def _type(path: Path) -> str:

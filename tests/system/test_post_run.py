@@ -98,6 +98,71 @@ def test_an_empty_folder_is_told_as_that(tmp_path: Path) -> None:
         assert json.loads(done.stdout)["state"] == "nothing"
 
 
+FAILED = '<testsuite name="s" tests="1"><testcase classname="a" name="b"><failure message="no"/></testcase></testsuite>'
+
+
+def closed_run(folder: Path, *open_too: str) -> Path:
+    """A run whose failing report this user may not read; beside it these, which passed."""
+    run = folder / "results"
+    run.mkdir()
+    for name in open_too:
+        (run / name).write_text(PASSED)
+    (run / "failed.xml").write_text(FAILED)
+    (run / "failed.xml").chmod(0)
+    return run
+
+
+@pytest.mark.parametrize("beside", [(), ("passed.xml",)])
+def test_a_report_that_can_not_be_read_is_no_run_that_passed(tmp_path: Path, beside: tuple[str, ...]) -> None:
+    with KnownDouble() as double:
+        words = ("post", "run", str(closed_run(tmp_path, *beside)), "--patience", "5s")
+        done = pipeline(tmp_path, double).call(*words, humble=True)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"not read: {tmp_path}/results/failed.xml: Permission denied" in done.stderr
+        assert "what could not may have failed" in done.stderr
+        assert not double.posts
+        said = json.loads(pipeline(tmp_path, double).call(*words, "--json", humble=True).stdout)
+        assert (said["exit"], said["state"]) == (1, "unread")
+        assert said["unread"] == [f"{tmp_path}/results/failed.xml: Permission denied"]
+
+
+def test_a_report_that_could_not_be_read_for_long_is_still_no_run_that_passed(tmp_path: Path) -> None:
+    more = '[watch.tests]\ntype = "artifacts"\npath = "results"\ngive_up = "100ms"'
+    with KnownDouble() as double:
+        agent = pipeline(tmp_path, double, more)
+        words = ("post", "run", str(closed_run(tmp_path)), "--patience", "5s")
+        assert [agent.call(*words, humble=True).returncode for _ in range(2)] == [1, 1]
+        (tmp_path / "results" / "failed.xml").unlink()
+        assert agent.call(*words).returncode == 0
+
+
+def test_a_folder_that_can_not_be_entered_is_no_run_that_passed(tmp_path: Path) -> None:
+    run = tmp_path / "results"
+    (run / "closed").mkdir(parents=True)
+    (run / "passed.xml").write_text(PASSED)
+    with KnownDouble() as double:
+        agent = pipeline(tmp_path, double)
+        for shut in (run / "closed", run):
+            shut.chmod(0)
+            done = agent.call("post", "run", str(run), "--patience", "5s", humble=True)
+            assert done.returncode == 1, done.stderr
+            assert f"not read: {shut}: " in done.stderr
+        run.chmod(0o755)
+        (run / "closed").chmod(0o755)
+
+
+def test_what_could_be_read_is_posted_all_the_same(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    (run / "shot.log").write_text("x")
+    (run / "shot.log").chmod(0)
+    with KnownDouble() as double:
+        done = pipeline(tmp_path, double).call("post", "run", str(run), "--patience", "6s", humble=True)
+        assert (done.returncode, len(double.posts)) == (1, 1), done.stderr
+        assert done.stdout.startswith(double.address)
+        assert "shot.log: Permission denied" in done.stderr
+        assert "it is kept" not in done.stderr
+
+
 def test_what_the_source_in_the_settings_says_counts(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     with KnownDouble() as double:

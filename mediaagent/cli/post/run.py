@@ -12,8 +12,7 @@ from msgspec.structs import replace
 from mediaagent import memory
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
-from mediaagent.cli.post import sites, words
-from mediaagent.cli.post.waiting import settings_of
+from mediaagent.cli.post import sites, waiting, words
 from mediaagent.errors import ConfigError
 from mediaagent.model import Problem, printable
 
@@ -51,6 +50,8 @@ class _Pipeline(Struct):
     source: Source
     folder: Path
     to: Sequence[str]
+    site: bool = False  # the call names its site, and has no key but that one's
+    beside: bool = False  # its memory is its own, and not the agent's
     unread: dict[Path, str] = field(default_factory=dict)  # what was not taken -> why
 
     def deliver(self, seconds: float) -> _Told:
@@ -58,21 +59,24 @@ class _Pipeline(Struct):
         from mediaagent import app, once
 
         agent = app.make_agent(self.settings, self.home.log("warning"), watch={self.source.name: self.source})
+        lanes = agent.lanes
+        agent.lanes = [lane for lane in lanes if not self.to or lane.target.name in self.to]
+
+        def over() -> bool:
+            if agent.watching.growing:
+                return False
+            told = self.look()
+            return told.over or told.event is None
+
+        # What an earlier call kept has no other agent to deliver it.
+        work = once.Work(agent, over, seconds, errands=agent.lanes if self.site else lanes)
         try:
-            agent.lanes = [lane for lane in agent.lanes if not self.to or lane.target.name in self.to]
-            told: list[_Told] = [_Told()]
-
-            def over() -> bool:
-                if agent.watching.growing:
-                    return False
-                told[0] = self.look()
-                return told[0].over or told[0].event is None
-
-            once.work_until(agent, over, seconds)
+            work.wait()
             self._note_unread(agent)
             return self.look()
         finally:
-            agent.close()
+            if work.ended:
+                agent.close()
 
     def _note_unread(self, agent: Agent) -> None:
         """What the run may have told and nobody has read: closed folders, and files that still wait."""
@@ -80,7 +84,7 @@ class _Pipeline(Struct):
             if where == f"watch.{self.source.name}" or Path(where).is_relative_to(printable(self.folder)):
                 self.unread[Path(where)] = what
         for securing in agent.watching.chapters.values():
-            self.unread |= {path: waiting.why for path, waiting in securing.waiting.items()}
+            self.unread |= {path: left.why for path, left in dict(securing.waiting).items()}
 
     def look(self) -> _Told:
         queue = memory.open_queue(self.settings)
@@ -141,18 +145,31 @@ def post_run(
         mistakes.append(f"{output.printable(path)}: there is no such folder")
     place = sites.find(site, user, key, insecure, mistakes, wait=True) if site is not None else None
     words.refuse(mistakes)
-    settings = home.settings() if place is None else settings_of(home, place)
+    settings = home.settings() if place is None else waiting.settings_of(home, place)
     to = to or (place.to if place else ())
-    pipeline = _Pipeline(home, settings, _source(settings, source, path, about, to), path, to)
-    running = memory.agent_process(settings)
-    if running is not None:
-        # The outbox belongs to that agent alone, so this run gets a memory of its own, beside it.
-        beside = settings.agent.state.with_name(f"{settings.agent.state.name}-post")
-        agent: Any = settings.agent  # a structure, which types can't tell of what `plugin` makes
-        pipeline.settings = replace(settings, agent=replace(agent, state=beside, drop=None))
-    with output.progress("reading the run and delivering its report"):
-        told = pipeline.deliver(seconds)
+    pipeline = _Pipeline(home, settings, _source(settings, source, path, about, to), path, to, site=place is not None)
+    _step_aside(pipeline)
+    try:
+        with output.progress("reading the run and delivering its report"):
+            told = pipeline.deliver(seconds)
+    except KeyboardInterrupt:
+        if _state(pipeline.look()) == "waiting":
+            output.tell(_kept(pipeline))
+        raise
     return _tell(told, pipeline, as_json)
+
+
+def _step_aside(pipeline: _Pipeline) -> None:
+    """The outbox of a running agent is that agent's alone, so runs get a memory of their own, beside it.
+
+    Once they have one they stay with it: what it kept is delivered from there, and what it posted is known there."""
+    settings = pipeline.settings
+    beside = settings.agent.state.with_name(f"{settings.agent.state.name}-post")
+    if memory.agent_process(settings) is None and not memory.state_database_in(beside).exists():
+        return
+    agent: Any = settings.agent  # a structure, which types can't tell of what `plugin` makes
+    pipeline.settings = replace(settings, agent=replace(agent, state=beside, drop=None))
+    pipeline.beside = True
 
 
 def _source(settings: Settings, name: str, folder: Path, about: Mapping[str, str | None], to: Sequence[str]) -> Source:
@@ -200,7 +217,6 @@ def _settled(line: DeliveryRow) -> bool:
 
 # --- telling ----------------------------------------------------------------------------------------------------------
 
-_KEPT = "it is kept; the next `mediaagent post run` or `mediaagent run --once` delivers it"
 _UNREAD = "not all of the run could be read, and what could not may have failed: give the right, and call again"
 
 
@@ -219,8 +235,19 @@ def _tell(told: _Told, pipeline: _Pipeline, as_json: bool) -> int:
     if told.unread:
         output.tell(_UNREAD)
     if _state(told) == "waiting":
-        output.tell(_KEPT)
+        output.tell(_kept(pipeline))
     return code
+
+
+def _kept(pipeline: _Pipeline) -> str:
+    """Who delivers what waits."""
+    assert pipeline.settings.path is not None
+    program = waiting.program(pipeline.home, pipeline.settings.path)
+    if pipeline.beside:
+        folder = output.printable(pipeline.settings.agent.state)
+        return f"it is kept in {folder}; the next `{program} post run` delivers it, and no other agent does"
+    again = "the next such `mediaagent post run`" if pipeline.site else f"the next `{program} post run`"
+    return f"it is kept; {again} or `{program} run --once` delivers it"
 
 
 def _code(told: _Told) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mediaagent.cli.post.looking import Look, Seen
     from mediaagent.settings import Settings
 
-__all__ = ["deliver", "settings_of"]
+__all__ = ["deliver", "program", "settings_of"]
 
 #: Seconds between two looks: few at first, for a post that goes through at once, then more and more.
 _SOONEST, _SLOWEST = 0.002, 0.1
@@ -35,8 +35,8 @@ _SOONEST, _SLOWEST = 0.002, 0.1
 _LARGE = 1_000_000
 #: What becomes of a kind that targets don't have.
 _FORMS = {"file": "entry"}
-#: What else is due may be delivered on the way, where no other agent does it.
-_ERRANDS = 10.0
+#: Seconds for which it is tried again what goes wrong while no agent runs: one that starts or ends takes less.
+_STUBBORN = 5.0
 
 
 def deliver(
@@ -48,7 +48,7 @@ def deliver(
     if place.state is not None and not _first_to_ask(handed, place) and _agent_answers(place.state):
         errand = _Errand(home, place, handed, files)
         errand.hand_over()
-        return errand.tell(errand.done(seconds), as_json)
+        return errand.finish(seconds, as_json)
     if place.settings is None:
         place = _beside(home, place)
     if place.state is None or not _may(place.state, os.R_OK):
@@ -83,6 +83,13 @@ def _blindly(handed: Handed, files: Sequence[Path], place: Place, asked: bool, a
 def _may(state: Path, right: int) -> bool:
     """Whether this user has a right on the agent's memory, where there is one."""
     return not state.exists() or os.access(state, right | os.X_OK)
+
+
+def program(home: Home, settings: Path) -> str:
+    """`mediaagent` as it has to be called to find these settings."""
+    named = os.environ.get("MEDIAAGENT_CONFIG")
+    found = Path(named) if named else home._replace(config=None).find()
+    return "mediaagent" if found == settings else f"mediaagent --config {output.printable(settings)}"
 
 
 def settings_of(home: Home, place: Place) -> Settings:
@@ -146,13 +153,14 @@ class _Errand:
     def _run(self, seconds: float, as_json: bool) -> int:
         from mediaagent import memory
 
+        end = time.monotonic() + seconds
         if memory.process_in(self._state) is None:
             _check(self._settings)
         if self._handed.syndicate:
-            _warn_of_accounts(self._settings, self._handed)
+            _warn_of_accounts(self._settings, self._handed, seconds)
         if not self._known():
             self.hand_over()
-        return self.tell(self.done(seconds), as_json)
+        return self.finish(max(end - time.monotonic(), 0.0), as_json)
 
     def _known(self) -> bool:
         """The same token was handed over before."""
@@ -169,6 +177,15 @@ class _Errand:
 
     # --- waiting ------------------------------------------------------------------------------------------------------
 
+    def finish(self, seconds: float, as_json: bool) -> int:
+        """Waits, and tells. Returns the exit code."""
+        try:
+            seen = self.done(seconds)
+        except KeyboardInterrupt:
+            output.tell(self._who())
+            raise
+        return self.tell(seen, as_json)
+
     def done(self, seconds: float) -> Seen:
         """Until it is over, or so many seconds: watches the agent that runs, or is the agent meanwhile."""
         from mediaagent import memory
@@ -177,20 +194,32 @@ class _Errand:
         look = Look(self._state, self._handed.token)
         look.begin()
         begun = time.monotonic()
+        troubled = 0.0  # since when there is no agent, and nobody can be it
         large = any(path.stat().st_size > _LARGE for path in self._files)
         with output.sending() if large else output.progress("delivering"):
             while True:
                 try:
-                    seen = look.now(self._bundle)
+                    seen = self._seen(look)
                     if not seen.over and memory.process_in(self._state) is None:
                         seen = self._be_the_agent(look, begun + seconds)
-                except StateError as error:  # it just starts or ends, or it is another user's
-                    seen = Seen(why=str(error))
+                    troubled = 0.0
+                except StateError as error:  # an agent just starts or ends
+                    troubled = troubled or time.monotonic()
+                    seen = Seen(why=str(error), over=time.monotonic() - troubled > _STUBBORN)
                 past = time.monotonic() - begun
                 if seen.over or past >= seconds:
                     return seen
                 _collect_again()
                 time.sleep(min(max(past / 50, _SOONEST), _SLOWEST))
+
+    def _seen(self, look: Look) -> Seen:
+        """How it stands. A memory that can't be read may be one that only an agent can mend."""
+        from mediaagent.cli.post.looking import Seen
+
+        try:
+            return look.now(self._bundle)
+        except StateError as error:
+            return Seen(why=str(error))
 
     def _be_the_agent(self, look: Look, end: float) -> Seen:
         from mediaagent import app, logs, once
@@ -200,28 +229,39 @@ class _Errand:
         if not _may(self._state, os.W_OK):
             return Seen(why="no agent is running, and this user can't be it", over=True)
         log = self._home.log() if self._home.log_level else logs.SILENT
+        seen = Seen()
+
+        def over() -> bool:
+            nonlocal seen
+            seen = look.now(self._bundle)
+            return seen.over
+
         with in_words(self._state / "outbox.db"):
             agent = app.make_agent(self._settings, log, watch={})
+            wanted = self._handed.to
+            agent.lanes = [lane for lane in agent.lanes if not wanted or lane.target.name in wanted]
+            errands = agent.lanes if self._place.keys else ()  # nobody else has this call's key
+            work = once.Work(agent, over, max(end - time.monotonic(), 0.0), errands)
             try:
                 if self._files:
                     agent.workbench.expect()
-                wanted = self._handed.to
-                agent.lanes = [lane for lane in agent.lanes if not wanted or lane.target.name in wanted]
-                seen = Seen()
-
-                def over() -> bool:
-                    nonlocal seen
-                    seen = look.now(self._bundle)
-                    return seen.over
-
                 _collect_again()
-                once.work_until(agent, over, max(end - time.monotonic(), 0.0))
-                if self._place.keys and not seen.down:  # nobody else has this call's key
-                    once.work_until(agent, lambda: not any(lane.wait() == 0 for lane in agent.lanes), _ERRANDS)
-                return seen
+                work.wait()
             finally:
-                look.close()
-                agent.close()
+                if work.ended:
+                    look.close()
+                    agent.close()
+        return seen if work.ended else self._as_it_is()
+
+    def _as_it_is(self) -> Seen:
+        """How it stands while something hangs: what looked until now is in its hands."""
+        from mediaagent.cli.post.looking import Look
+
+        look = Look(self._state, self._handed.token)
+        try:
+            return look.now(self._bundle)
+        finally:
+            look.close()
 
     # --- telling ------------------------------------------------------------------------------------------------------
 
@@ -247,12 +287,11 @@ class _Errand:
         from mediaagent import memory
 
         agent = memory.process_in(self._state)
-        if agent is not None:
+        if agent not in (None, os.getpid()):
             return f"it is kept; the running agent (process {agent}) delivers it"
-        path, config = self._place.settings, ""
-        if self._home.find() != path:
-            config = f"--config {output.printable(path)} "
-        once = f"it is kept; `mediaagent {config}run --once` delivers it, or the next agent that is started"
+        assert self._place.settings is not None
+        run = f"{program(self._home, self._place.settings)} run --once"
+        once = f"it is kept; `{run}` delivers it, or the next agent that is started"
         gone = [name for name, key in self._place.keys.items() if key.startswith("env:")]
         if gone and not self._lasting(gone[0]):
             own = self._settings.targets[gone[0]].own
@@ -285,17 +324,28 @@ def _check(settings: Settings) -> None:
         raise ConfigError(problems)
 
 
-def _warn_of_accounts(settings: Settings, handed: Handed) -> None:
+def _warn_of_accounts(settings: Settings, handed: Handed, seconds: float) -> None:
     """Sites ignore accounts that they don't know. A post that would be lost for that is worse than one less account."""
+    there = _accounts(settings, handed, seconds)
+    for account in handed.syndicate:
+        if there is not None and account not in there:
+            near = words.near(account, there)
+            output.tell(f"--syndicate {account}: no target offers this account for such a post; {near}")
+
+
+def _accounts(settings: Settings, handed: Handed, seconds: float) -> set[str] | None:
+    """What the targets offer for such a post; None where one of them does not tell, or not in this time."""
+    import threading
+
     from mediaagent import app
 
     made, _ = app.plan(settings)
     wanted = [each for name, each in made.uploaders.items() if not handed.to or name in handed.to]
-    told = [app.accounts_of(uploader) for uploader in wanted]
-    if None in told:
-        return
-    there = {account for offered in told if offered for account in offered[_FORMS.get(handed.kind, handed.kind)]}
-    for account in handed.syndicate:
-        if account not in there:
-            near = words.near(account, there)
-            output.tell(f"--syndicate {account}: no target offers this account for such a post; {near}")
+    told: list[Any] = []
+    # A site that hangs is left alone with the question: it changes nothing.
+    asking = threading.Thread(target=lambda: told.extend(map(app.accounts_of, wanted)), daemon=True)
+    asking.start()
+    asking.join(seconds)
+    if asking.is_alive() or None in told:
+        return None
+    return {account for offered in told if offered for account in offered[_FORMS.get(handed.kind, handed.kind)]}

@@ -123,6 +123,9 @@ class Agent(msgspec.Struct):
 
     def start(self) -> None:
         """Takes up what an earlier run left behind, and begins to watch."""
+        before = self.state.troubles()
+        for lane in self.lanes:
+            lane.resume(before.get(f"upload.{lane.target.name}", ""))
         self.state.clear_troubles()
         self.housekeeping.sweep()
         sources = (*self.plan.sources.values(), *self.watching.sources)

@@ -24,6 +24,7 @@ from mediaagent.journey.watch import Watching
 from mediaagent.lookout.marks import Marks
 from mediaagent.memory import agent_process, drop_folder, open_queue, state_database
 from mediaagent.model import SeenFile, Verdict
+from mediaagent.places import make_private
 from mediaagent.planning import (
     Plan,
     accounts_of,
@@ -212,7 +213,7 @@ def _lane(
 def _intake(settings: Settings, state: StateFolder, targets: tuple[str, ...], log: Any) -> Intake:
     folder = drop_folder(settings)
     if folder.parent == settings.agent.state:  # another one is made by its owner, with rights for others
-        folder.mkdir(mode=0o700, exist_ok=True)
+        make_private(folder)
     source = source_of(folder, targets)
     drop = DropFolder(folder, state.spool, state.ledger, source.name)
     drop.sweep()

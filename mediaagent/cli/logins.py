@@ -19,7 +19,7 @@ from msgspec import Struct, field
 
 from mediaagent import keyrings
 from mediaagent.errors import ConfigError
-from mediaagent.places import logins_file, state_folder
+from mediaagent.places import logins_file, make_private, state_folder
 
 __all__ = [
     "KEY",
@@ -155,7 +155,7 @@ def _alone() -> Iterator[None]:
     import fcntl
 
     folder = logins_file().parent
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -176,7 +176,7 @@ def _write(logins: list[Login]) -> None:
 
 def _write_privately(path: Path, text: str) -> None:
     """For its owner alone from the first byte on."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     making = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mediaagent import places
 from mediaagent.cli import rights
 from mediaagent.cli.rights import user
 from mediaagent.errors import StateError
@@ -152,6 +153,14 @@ def state(settings: Settings) -> Iterator[Problem]:
         todo = "name a folder that this user may write, with state in [agent], or run this as the agent's user"
         yield Problem(where="agent.state", what=f"{user()} can't write in {printable(there)}", todo=todo)
         return
+    if (owner := places.other_owner(folder)) is not None:
+        yield Problem(
+            where="agent.state",
+            what=f"{printable(folder)} belongs to {places.user_name(owner)}, and this is checked by {user()}, who may "
+            "read and write other things",
+            todo=f"check it as the agent's user: {places.as_user(owner)} mediaagent check",
+            severity="warning",
+        )
     room = shutil.disk_usage(there)
     reserve = min(room.total // 10, _RESERVE)
     if room.free <= reserve:

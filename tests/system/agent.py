@@ -22,7 +22,7 @@ DATA = Path(__file__).parent.parent / "data"
 ROOT = Path(__file__).parent.parent.parent
 
 
-def _bound_by_rights() -> None:
+def bound_by_rights() -> None:
     """What is started from here on can't read what its rights forbid, be it root's (prctl(2), capabilities(7))."""
     drop, override, read_search = 24, 1, 2
     for capability in (override, read_search):
@@ -58,7 +58,7 @@ class AgentProcess:
             text=True,
             timeout=timeout,
             env={**os.environ, **self.environment},
-            preexec_fn=_bound_by_rights if humble else None,
+            preexec_fn=bound_by_rights if humble else None,
         )
 
     def wait_until_running(self) -> None:

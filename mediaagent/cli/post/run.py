@@ -13,8 +13,9 @@ from mediaagent import memory
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
 from mediaagent.cli.post import sites, waiting, words
-from mediaagent.errors import ConfigError
+from mediaagent.errors import ConfigError, StateError
 from mediaagent.model import Problem, printable
+from mediaagent.places import not_ours
 
 if TYPE_CHECKING:
     from mediaagent.app import Agent
@@ -164,6 +165,8 @@ def _step_aside(pipeline: _Pipeline) -> None:
 
     Once they have one they stay with it: what it kept is delivered from there, and what it posted is known there."""
     settings = pipeline.settings
+    if why := not_ours(settings.agent.state):
+        raise StateError(why)
     beside = settings.agent.state.with_name(f"{settings.agent.state.name}-post")
     if memory.agent_process(settings) is None and not memory.state_database_in(beside).exists():
         return

@@ -21,6 +21,7 @@ from mediaagent.cli.post import charge, words
 from mediaagent.cli.post.place import Place
 from mediaagent.errors import ConfigError, MediaAgentError, StateError
 from mediaagent.handover import Handed
+from mediaagent.places import as_user, other_owner, user_name
 from mediaagent.workbench import launch
 
 if TYPE_CHECKING:
@@ -226,6 +227,8 @@ class _Errand:
         from mediaagent.cli.post.looking import Seen
         from mediaagent.refusals import in_words
 
+        if (owner := other_owner(self._state)) is not None:
+            return Seen(why=f"no agent is running, and only {user_name(owner)}, whose it is, can be it", over=True)
         if not _may(self._state, os.W_OK):
             return Seen(why="no agent is running, and this user can't be it", over=True)
         log = self._home.log() if self._home.log_level else logs.SILENT
@@ -290,7 +293,9 @@ class _Errand:
         if agent not in (None, os.getpid()):
             return f"it is kept; the running agent (process {agent}) delivers it"
         assert self._place.settings is not None
-        run = f"{program(self._home, self._place.settings)} run --once"
+        owner = other_owner(self._state)
+        before = f"{as_user(owner)} " if owner is not None else ""
+        run = f"{before}{program(self._home, self._place.settings)} run --once"
         once = f"it is kept; `{run}` delivers it, or the next agent that is started"
         gone = [name for name, key in self._place.keys.items() if key.startswith("env:")]
         if gone and not self._lasting(gone[0]):

@@ -16,6 +16,10 @@ __all__ = ["run"]
 def run() -> None:
     """Runs one command, and ends the process with its code."""
     gc.disable()
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        from mediaagent.cli import streams
+
+        streams.mend()
     from mediaagent.cli.post import quick
 
     code = quick.run(sys.argv[1:])

@@ -12,6 +12,8 @@ __all__ = [
     "SYSTEM_DROP",
     "as_user",
     "config_folder",
+    "expanded",
+    "homeless",
     "logins_file",
     "make_private",
     "not_ours",
@@ -23,11 +25,13 @@ __all__ = [
 
 #: The drop folder of Debian's package: for hooks of users who may not read the settings.
 SYSTEM_DROP = Path("/var/spool/mediaagent/drop")
+#: The home of users who have none, as Debian calls it; nothing is ever there.
+_NOWHERE = Path("/nonexistent")
 
 
 def config_folder() -> Path:
     """The user's own folder of settings."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "mediaagent"
+    return _at_home(os.environ.get("XDG_CONFIG_HOME") or "~/.config") / "mediaagent"
 
 
 def settings_files() -> list[Path]:
@@ -44,8 +48,25 @@ def state_folder() -> Path:
     """Where the agent keeps its memory when the settings don't say: systemd's folder, else the user's."""
     if "STATE_DIRECTORY" in os.environ:
         return Path(os.environ["STATE_DIRECTORY"].partition(":")[0])
-    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(home).expanduser() / "mediaagent"
+    return _at_home(os.environ.get("XDG_STATE_HOME") or "~/.local/state") / "mediaagent"
+
+
+def homeless() -> bool:
+    """Nothing says where this user's own settings could lie."""
+    return config_folder().is_relative_to(_NOWHERE)
+
+
+def expanded(path: Path) -> Path:
+    """With the home in the place of `~`; as it is written where there is none, which is then nowhere to be found."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
+def _at_home(path: str) -> Path:
+    found = expanded(Path(path))
+    return _NOWHERE / Path(*found.parts[1:]) if found.parts[0].startswith("~") else found
 
 
 # --- whose they are ---------------------------------------------------------------------------------------------------

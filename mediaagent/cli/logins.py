@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 from msgspec import Struct, field
 
 from mediaagent import keyrings
-from mediaagent.errors import ConfigError
-from mediaagent.places import logins_file, make_private, state_folder
+from mediaagent.errors import ConfigError, StateError
+from mediaagent.places import homeless, logins_file, make_private, state_folder
 
 __all__ = [
     "KEY",
@@ -155,6 +155,8 @@ def _alone() -> Iterator[None]:
     import fcntl
 
     folder = logins_file().parent
+    if homeless():
+        raise StateError("this user has no home, and so no place for logins: set HOME, or XDG_CONFIG_HOME")
     make_private(folder)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

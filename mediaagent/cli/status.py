@@ -38,7 +38,7 @@ def command(home: Home, as_json: bool, nagios: bool, late: timedelta) -> int:
         try:
             made, agent, figures = _look(home)
         except Exception as error:  # whatever it is, a check plug-in says UNKNOWN
-            output.say(f"MEDIAAGENT UNKNOWN - {' '.join(str(error).split())}")
+            output.offer(f"MEDIAAGENT UNKNOWN - {' '.join(str(error).split())}")
             return 3
         return _nagios(made, agent, figures, late)
     made, agent, figures = _look(home)

@@ -50,6 +50,8 @@ def _closed(drop: Path) -> str:
     for folder in reversed(drop.absolute().parents):
         if not os.access(folder, os.X_OK):
             shown = output.printable(folder)
+            if not folder.exists():
+                return f"{shown} can't be made by this user: name another folder, with `state` or `drop` in [agent]"
             if folder.stat().st_uid == os.geteuid():
                 return f"{shown} is closed to this user, whose it is: chmod u+rwx {shown}"
             return (

@@ -80,7 +80,7 @@ def _unknown(to: Sequence[str], place: Place | None) -> list[str]:
 def _queue(handed: Handed, files: Sequence[Path], place: Place, as_json: bool) -> int:
     bundle = charge.take(handed, files, place)
     if as_json:
-        output.say_json({"state": "queued", "token": handed.token, "bundle": str(place.drop / bundle), "exit": 0})
+        output.offer_json({"state": "queued", "token": handed.token, "bundle": str(place.drop / bundle), "exit": 0})
     return 0
 
 

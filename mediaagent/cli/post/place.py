@@ -56,7 +56,7 @@ def of_settings(path: Path) -> Place:
         drop = _path(path, agent["drop"]) if "drop" in agent else state / "drop"
         targets = tuple(document.get("upload", {})) or ("page",)
         to = _stored(document) if path == logins_file() else ()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise _unusable(path) from error
     return Place(drop, path, state, targets, to)
 

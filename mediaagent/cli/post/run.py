@@ -226,11 +226,11 @@ _UNREAD = "not all of the run could be read, and what could not may have failed:
 def _tell(told: _Told, pipeline: _Pipeline, as_json: bool) -> int:
     code = _code(told)
     if as_json:
-        output.say_json(_document(told, code))
+        output.offer_json(_document(told, code))
         return code
     for line in told.lines:
         if line.state == "delivered":
-            output.say(output.printable(line.url))
+            output.offer(output.printable(line.url))
     for text in _reasons(told):
         output.tell(output.printable(text))
     for text in told.unread:

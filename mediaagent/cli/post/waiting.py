@@ -77,7 +77,7 @@ def _blindly(handed: Handed, files: Sequence[Path], place: Place, asked: bool, a
     output.tell(f"handed over in {output.printable(place.drop)}; the agent that owns it delivers it")
     if as_json:
         shown = {"state": "queued", "token": handed.token, "bundle": str(place.drop / bundle)}
-        output.say_json({**shown, "exit": int(asked)})
+        output.offer_json({**shown, "exit": int(asked)})
     return int(asked)
 
 
@@ -274,10 +274,10 @@ class _Errand:
 
         code = telling.code_of(seen)
         if as_json:
-            output.say_json({**telling.document(seen), "token": self._handed.token, "exit": code})
+            output.offer_json({**telling.document(seen), "token": self._handed.token, "exit": code})
         for line in seen.lines:
             if line.state == "delivered" and not as_json:
-                output.say(output.printable(line.url))
+                output.offer(output.printable(line.url))
         if code:
             for text in telling.reasons(seen):
                 output.tell(text)

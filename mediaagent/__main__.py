@@ -20,6 +20,10 @@ _WITH_VALUE = ("--config", "--log-level", "--log-format")
 def run() -> None:
     """Runs one command, and ends the process with its code."""
     gc.disable()
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        from mediaagent.cli import streams
+
+        streams.mend()
     if _is_run(sys.argv[1:]):
         from mediaagent import signals
 

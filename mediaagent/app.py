@@ -24,6 +24,7 @@ from mediaagent.journey.watch import Watching
 from mediaagent.lookout.marks import Marks
 from mediaagent.memory import agent_process, drop_folder, open_queue, state_database
 from mediaagent.model import Problem, SeenFile, Verdict
+from mediaagent.places import make_private
 from mediaagent.planning import (
     Plan,
     Unusable,
@@ -127,6 +128,9 @@ class Agent(msgspec.Struct):
 
     def start(self) -> None:
         """Takes up what an earlier run left behind, and begins to watch."""
+        before = self.state.troubles()
+        for lane in self.lanes:
+            lane.resume(before.get(f"upload.{lane.target.name}", ""))
         self.state.clear_troubles()
         self.housekeeping.sweep()
         sources = (*self.plan.sources.values(), *self.watching.sources)
@@ -218,7 +222,7 @@ def _lane(
 def _intake(settings: Settings, state: StateFolder, made: Plan, log: Any) -> Intake:
     folder = drop_folder(settings)
     if folder.parent == settings.agent.state:  # another one is made by its owner, with rights for others
-        folder.mkdir(mode=0o700, exist_ok=True)
+        make_private(folder)
     source = source_of(folder, made.everywhere, others=settings.logins)
     drop = DropFolder(folder, state.spool, state.ledger, source.name)
     drop.sweep()

@@ -117,7 +117,7 @@ def hand_over(drop: Path, post: Handed, files: Iterable[Path | IO[bytes]]) -> st
     owner = drop.stat() if os.geteuid() == 0 else None
     try:
         with contextlib.suppress(PermissionError):
-            making.chmod(stat.S_IMODE(making.stat().st_mode) | 0o070)
+            making.chmod(stat.S_IMODE(making.stat().st_mode) | 0o770)  # whatever the umask took
         for number, file in enumerate(files, 1):
             _write(making / f"{number:04d}", file, owner)
         _write(making / WORDS, words, owner)

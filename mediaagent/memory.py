@@ -11,7 +11,15 @@ from mediaagent.store.reading import running
 if TYPE_CHECKING:
     from mediaagent.settings import Settings
 
-__all__ = ["agent_process", "drop_folder", "open_queue", "process_in", "queue_in", "state_database"]
+__all__ = [
+    "agent_process",
+    "drop_folder",
+    "open_queue",
+    "process_in",
+    "queue_in",
+    "state_database",
+    "state_database_in",
+]
 
 
 def drop_folder(settings: Settings) -> Path:
@@ -21,10 +29,11 @@ def drop_folder(settings: Settings) -> Path:
 
 def state_database(settings: Settings) -> Path:
     """The file that the commands open beside a running agent."""
-    return _database_in(settings.agent.state)
+    return state_database_in(settings.agent.state)
 
 
-def _database_in(state: Path) -> Path:
+def state_database_in(state: Path) -> Path:
+    """The same, of a state folder."""
     return state / "outbox.db"
 
 
@@ -35,7 +44,7 @@ def open_queue(settings: Settings) -> Queue:
 
 def queue_in(state: Path) -> Queue:
     """The same, of a state folder."""
-    return Queue(_database_in(state))
+    return Queue(state_database_in(state))
 
 
 def agent_process(settings: Settings) -> int | None:

@@ -1,10 +1,12 @@
-"""The agent for a while, in one thread: until nothing is due, or until something is done."""
+"""The agent for a while: until nothing is due, or until something is done."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from datetime import timedelta
 
 from mediaagent.app import Agent
@@ -13,9 +15,13 @@ from mediaagent.journey.deliver import Lane
 from mediaagent.journey.secure import leftovers
 from mediaagent.model import printable
 
-__all__ = ["run_once", "work_until"]
+__all__ = ["Work", "run_once"]
 
 _POLL = 0.05
+#: What else is due may be delivered on the way, for so many seconds.
+_ERRANDS = 10.0
+#: Whoever gives up gives so many seconds to what is about to end anyway.
+_GRACE = 0.3
 
 
 def run_once(agent: Agent, patience: float, told: Callable[[str], None] = lambda line: None) -> Counter[str]:
@@ -56,24 +62,89 @@ def run_once(agent: Agent, patience: float, told: Callable[[str], None] = lambda
     return outcome
 
 
-def work_until(agent: Agent, done: Callable[[], bool], patience: float) -> bool:
-    """Takes, prepares and delivers until `done`, or for so many seconds. Returns whether it is done."""
-    agent.start()
-    end = time.monotonic() + patience
-    while not done():
-        _, wait = agent.watching.round()
-        worked = False
-        while not done() and agent.preparing.step():
-            worked = True
-        for lane in agent.lanes:
-            while not done() and lane.step():
+class Work:
+    """Takes, prepares and delivers until `done`.
+
+    In a thread of its own, since a request may hang for a minute, and whoever waits for it must be able to go. To leave
+    the thread behind is as if the agent were killed: that the attempt began is on disk, so it is in doubt for the next
+    agent, which asks the target for it. The thread holds its agent's lock until this process ends, so that nobody
+    begins before. So an agent may be closed only when its work has `ended`.
+    """
+
+    def __init__(self, agent: Agent, done: Callable[[], bool], patience: float, errands: Sequence[Lane] = ()) -> None:
+        """`errands`: lanes that may deliver what else is due, once it is done."""
+        self._agent, self._done, self._errands = agent, done, errands
+        self._end = time.monotonic() + patience
+        self._done_with = threading.Event()
+        self._given_up = threading.Event()
+        self._error: BaseException | None = None
+        here = copy_context()  # whoever listens to what is sent listens here
+        self._thread = threading.Thread(target=here.run, args=(self._work,), name="work", daemon=True)
+
+    @property
+    def ended(self) -> bool:
+        """Nothing goes on any more."""
+        return not self._thread.is_alive()
+
+    def wait(self) -> None:
+        """Until it is done, or patience is at its end. Raises what went wrong meanwhile."""
+        self._thread.start()
+        try:
+            self._done_with.wait(max(self._end - time.monotonic(), 0.0))
+            if self._done_with.is_set():
+                self._thread.join(_ERRANDS)
+        finally:
+            self._leave()
+        if self._error is not None:
+            raise self._error
+
+    def _leave(self) -> None:
+        """A step that is nearly over may end; one that waits for the child hears that the child is gone."""
+        self._given_up.set()
+        self._thread.join(_GRACE)
+        if not self.ended:
+            self._agent.workbench.close()
+            self._thread.join(_GRACE)
+
+    # --- the thread ---------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        try:
+            if self._until_done():
+                self._done_with.set()
+                self._run_errands()
+        except BaseException as error:  # told by the thread that waits
+            self._error = error
+        finally:
+            self._done_with.set()
+
+    def _over(self) -> bool:
+        return self._given_up.is_set() or self._done()
+
+    def _until_done(self) -> bool:
+        """Whether it is done; else nobody waits any more."""
+        agent = self._agent
+        agent.start()
+        while not self._over():
+            _, wait = agent.watching.round()
+            worked = False
+            while not self._over() and agent.preparing.step():
                 worked = True
-        left = end - time.monotonic()
-        if left <= 0:
-            return done()
-        if not worked:
-            time.sleep(min(wait, left, _POLL))
-    return True
+            for lane in agent.lanes:
+                while not self._over() and lane.step():
+                    worked = True
+            left = self._end - time.monotonic()
+            if left <= 0:
+                break
+            if not worked:
+                self._given_up.wait(min(wait, left, _POLL))
+        return self._done()
+
+    def _run_errands(self) -> None:
+        """What is due, and no more than that: nobody waits for it."""
+        while self._errands and not self._given_up.is_set():
+            if not self._agent.preparing.step() and not any(lane.step() for lane in self._errands):
+                return
 
 
 def _settle(agent: Agent, deadline: float) -> None:

@@ -376,6 +376,9 @@ class Deliveries(Protocol):
     def defer(self, delivery: Delivery, reason: str, due: datetime, *, in_doubt: bool) -> None:
         """It is not (surely) there: again at `due`."""
 
+    def deferred(self, target: str, reason: str) -> Collection[int]:
+        """Those that wait, and wait for this reason."""
+
     def hasten(self, deliveries: Collection[int]) -> None:
         """Those of them that still wait are due now."""
 

@@ -77,7 +77,12 @@ def _key(site: str, user: str) -> str:
 
         key = getpass.getpass(f"API key of {user} at {site}: ")
     else:
-        key = sys.stdin.readline()
+        try:
+            key = sys.stdin.readline()
+        except OSError as error:
+            raise click.UsageError(
+                f"standard input, where the key should be, can't be read: {error.strerror}"
+            ) from None
     if not key.strip():
         raise click.UsageError("there is no key on standard input")
     return key.strip()

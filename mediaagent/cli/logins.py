@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 from mediaagent import keyrings
 from mediaagent.addresses import clear_text, site_complaint, user_complaint
-from mediaagent.errors import ConfigError
-from mediaagent.places import KEY_FOLDER, logins_file, state_folder, stored_keys
+from mediaagent.errors import ConfigError, StateError
+from mediaagent.places import KEY_FOLDER, homeless, logins_file, make_private, state_folder, stored_keys
 
 __all__ = [
     "KEY",
@@ -280,7 +280,9 @@ def _alone() -> Iterator[None]:
     import fcntl
 
     folder = logins_file().parent
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if homeless():
+        raise StateError("this user has no home, and so no place for logins: set HOME, or XDG_CONFIG_HOME")
+    make_private(folder)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -310,7 +312,7 @@ def _remember_names(logins: Sequence[Login]) -> None:
 
 def _write_privately(path: Path, text: str) -> None:
     """For its owner alone from the first byte on."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     making = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:

@@ -13,6 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from mediaagent.model import printable
+from mediaagent.places import expanded
 
 __all__ = ["PLACES", "Camera", "cameras", "find", "read"]
 
@@ -38,7 +39,7 @@ class Camera(Struct, frozen=True, kw_only=True):
 
 def find(root: Path = Path("/")) -> list[Path]:
     """The configuration files that are there. `root` is for trying this out elsewhere."""
-    places = [Path(place).expanduser() for place in PLACES]
+    places = [expanded(Path(place)) for place in PLACES]
     places = [root / place.relative_to("/") if root != Path("/") else place for place in places]
     found = [place for place in places if place.is_file()]
     eye = root / _EYE.lstrip("/")

@@ -5,6 +5,7 @@ Every command imports this, also those that have to be quick; so it imports the 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -28,6 +29,8 @@ __all__ = [
     "duration",
     "hush",
     "local",
+    "offer",
+    "offer_json",
     "printable",
     "progress",
     "say",
@@ -53,6 +56,16 @@ def say(text: str = "") -> None:
     _write(sys.stdout, text)
 
 
+def offer(text: str) -> None:
+    """A line for the reader, if there is one: what was done stays done, and its exit code tells, whoever listens."""
+    try:
+        say(text)
+    except OSError as error:
+        if error.errno != errno.EPIPE:  # `… | true`: who listens no more has heard enough
+            tell(f"this could not be written: {error.strerror}")
+        hush()
+
+
 def tell(text: str) -> None:
     """A line for the one at the keyboard only; where that can't be written, the exit code has to do."""
     with suppress(OSError):
@@ -72,9 +85,18 @@ def hush() -> None:
 
 def say_json(document: Any) -> None:
     """One JSON document, in ASCII: no terminal can spoil it."""
+    say(_json(document))
+
+
+def offer_json(document: Any) -> None:
+    """The same for the reader, if there is one."""
+    offer(_json(document))
+
+
+def _json(document: Any) -> str:
     import json
 
-    say(json.dumps(document, indent=2, default=_plain))
+    return json.dumps(document, indent=2, default=_plain)
 
 
 def _plain(value: Any) -> Any:

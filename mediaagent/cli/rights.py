@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import grp
 import os
-import pwd
 import stat
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mediaagent import places
 from mediaagent.cli.looking import made_up
 from mediaagent.model import Ignored, Problem, printable
 
@@ -27,10 +27,7 @@ _SHOWN = 3
 
 def user() -> str:
     """Who runs this, by name where there is one."""
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return f"uid {os.geteuid()}"
+    return places.user_name(os.geteuid())
 
 
 def closed(path: Path, *, to_others: bool = False) -> list[Path]:
@@ -128,18 +125,20 @@ def _is_closed(entry: os.DirEntry[str], folder: bool, source: Source) -> bool:
 
 
 def memory(state: Path) -> Iterator[Problem]:
-    """What of the agent's own files this user could not write: the agent would stop at the first thing to note."""
-    if not os.access(state, os.W_OK):  # told as such
+    """What of the agent's own files this user could not read or write: the agent would stop at the first of them."""
+    if not os.access(state, os.W_OK | os.X_OK):  # told as such
         return
     spool = state / "spool"
     files = [state / name for name in ("agent.lock", "agent.json", "outbox.db", "outbox.db-wal", "outbox.db-shm")]
-    for path in (*files, spool, *(spool / name for name in ("parts", "events", "tmp"))):
-        if path.exists() and os.access(path, os.R_OK) and not os.access(path, os.W_OK):
+    inside = [spool / name for name in ("parts", "events", "tmp")] if os.access(spool, os.X_OK) else []
+    for path in (*files, spool, *inside):
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK):
             owner = path.stat().st_uid == os.geteuid()
+            right = "written" if os.access(path, os.R_OK) else "read"
             yield Problem(
                 where="agent.state",
-                what=f"{printable(path)} can't be written by this user ({user()})",
-                todo=f"chmod u+w {printable(path)}; is its disk mounted read-only?"
+                what=f"{printable(path)} can't be {right} by this user ({user()})",
+                todo=f"chmod u+rw {printable(path)}; is its disk mounted read-only?"
                 if owner
                 else f"run this as the user that the agent runs as, or: chown -R {user()} {printable(state)}",
             )

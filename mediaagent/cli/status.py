@@ -50,7 +50,7 @@ def command(home: Home, as_json: bool, nagios: bool, late: timedelta) -> int:
 
 def unknown(why: str) -> int:
     """What a check plug-in says that could not check."""
-    output.say(f"MEDIAAGENT {_NAGIOS[3]} - {output.printable(' '.join(why.split())).replace('|', '/')}")
+    output.offer(f"MEDIAAGENT {_NAGIOS[3]} - {output.printable(' '.join(why.split())).replace('|', '/')}")
     return 3
 
 

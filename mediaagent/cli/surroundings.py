@@ -11,6 +11,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mediaagent import places
 from mediaagent.cli import rights
 from mediaagent.cli.rights import user
 from mediaagent.errors import Outdated, StateError
@@ -180,6 +181,14 @@ def state(settings: Settings) -> Iterator[Problem]:
         todo = "name a folder that this user may write, with state in [agent], or run this as the agent's user"
         yield Problem(where="agent.state", what=f"{user()} can't write in {printable(there)}", todo=todo)
         return
+    if (owner := places.other_owner(folder)) is not None:
+        yield Problem(
+            where="agent.state",
+            what=f"{printable(folder)} belongs to {places.user_name(owner)}, and this is checked by {user()}, who may "
+            "read and write other things",
+            todo=f"check it as the agent's user: {places.as_user(owner)} mediaagent check",
+            severity="warning",
+        )
     try:
         app.try_out(folder)
     except StateError as error:

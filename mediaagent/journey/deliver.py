@@ -59,6 +59,11 @@ class Lane:
         seconds = (due - self._clock.now()).total_seconds()
         return max(seconds, self._open_at - self._clock.steady(), 0.0)
 
+    def resume(self, trouble: str) -> None:
+        """An earlier run ended while the target was out of reach: what waits for that alone goes on when it is back."""
+        if trouble:
+            self._probes |= set(self._deliveries.deferred(self.target.name, trouble))
+
     def hurry(self) -> None:
         """The owner asks: the target is tried at once, though it was out of reach."""
         self._open_at = 0.0
@@ -138,6 +143,7 @@ class Lane:
     def _reachable(self) -> None:
         if self._failures:
             self._log.info("target is back", target=self.target.name)
+        if self._probes:
             self._deliveries.hasten(self._probes)  # their wait was the target's
             self._probes = set()
         self._failures, self._open_at = 0, 0.0

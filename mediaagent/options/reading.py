@@ -117,8 +117,8 @@ def _convert_plain(value: Any, kind: Any, base: Path) -> Any:
             raise ValueError("an empty path")
         try:
             return without_dots(base / Path(value).expanduser())
-        except RuntimeError:  # ~somebody, whom this machine doesn't know
-            raise ValueError(f"{toml(value)}: there is no such user on this machine") from None
+        except RuntimeError:  # ~somebody, whom this machine doesn't know; or ~ of a user without a home
+            raise ValueError(f"{toml(value)}: there is no such user on this machine, or none with a home") from None
     if kind is Secret:
         return _secret(value, base)
     if kind is zoneinfo.ZoneInfo:

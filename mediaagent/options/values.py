@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from mediaagent import keyrings
+from mediaagent.places import expanded
 
 __all__ = ["REFERENCES", "ByteSize", "Secret"]
 
@@ -32,7 +33,7 @@ class Secret(msgspec.Struct, frozen=True, eq=False):
         """The secret, without white space around it. Raises OSError or KeyError when it is not there."""
         scheme, _, rest = self.reference.partition(":")
         if scheme == "file":
-            return (self.base / Path(rest).expanduser()).read_text(encoding="utf-8").strip()
+            return (self.base / expanded(Path(rest))).read_text(encoding="utf-8").strip()
         if scheme == "env":
             return os.environ[rest].strip()
         if scheme == "credential":
@@ -45,7 +46,7 @@ class Secret(msgspec.Struct, frozen=True, eq=False):
     def file(self) -> Path | None:
         """The file that holds it, where one does."""
         scheme, _, rest = self.reference.partition(":")
-        return self.base / Path(rest).expanduser() if scheme == "file" else None
+        return self.base / expanded(Path(rest)) if scheme == "file" else None
 
     @property
     def literal(self) -> bool:

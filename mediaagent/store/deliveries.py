@@ -163,6 +163,13 @@ class SqliteDeliveries:
             )
             self._history(connection, delivery, "deferred", reason)
 
+    def deferred(self, target: str, reason: str) -> list[int]:
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT id FROM deliveries WHERE target = ? AND state = 'waiting' AND last_error = ?", (target, reason)
+            ).fetchall()
+        return [row["id"] for row in rows]
+
     def hasten(self, deliveries: Collection[int]) -> None:
         now = epoch(self._now())
         with self._database.transaction() as connection:

@@ -291,6 +291,15 @@ class Queue:
         query = "SELECT DISTINCT event FROM parts WHERE path >= ? AND path < ? AND event IS NOT NULL ORDER BY event"
         return [row["event"] for row in self._rows(query, (start, start[:-1] + b"0"))]
 
+    def refused_below(self, folder: Path, source: str) -> list[FileRow]:
+        """Files of this folder that a source was to take and never could, by name."""
+        start = os.fsencode(folder) + b"/"
+        query = (
+            "SELECT * FROM files WHERE source = ? AND path >= ? AND path < ? AND state IN ('incomplete', 'refused')"
+            " ORDER BY path"
+        )
+        return [_file(row) for row in self._rows(query, (source, start, start[:-1] + b"0"))]
+
     def counted_at(self, event: int) -> int | None:
         """The event whose post counts this one, when it is the same again."""
         rows = self._rows("SELECT first FROM repeats WHERE event = ?", (event,))

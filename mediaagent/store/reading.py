@@ -18,15 +18,15 @@ def connect(path: Path) -> sqlite3.Connection | None:
     """A connection that only reads; None when there is no memory yet. Raises StateError, and Outdated where the
     memory is of an older version: what is asked of it may not be there yet.
 
-    Where no agent has the file open there is no write-ahead log, and SQLite would make one even for a reader; then
-    the file is opened as one that nobody changes.
+    Threads may pass it on, one at a time. Where no agent has the file open there is no write-ahead log, and SQLite
+    would make one even for a reader; then the file is opened as one that nobody changes.
     """
     try:
         if not path.exists():
             return None
         quiet = not path.with_name(path.name + "-wal").exists()
         uri = f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if quiet else "")
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         (found,) = connection.execute("PRAGMA user_version").fetchone()
     except (sqlite3.Error, OSError) as error:

@@ -28,6 +28,8 @@ from pathlib import Path
 import msgspec
 
 from mediaagent.errors import StateError
+from mediaagent.model import printable
+from mediaagent.places import make_private, not_ours
 from mediaagent.store.codec import epoch
 from mediaagent.store.database import Damaged, Database, put_in_doubt
 from mediaagent.store.deliveries import SqliteDeliveries
@@ -52,6 +54,8 @@ class StateFolder:
     """Opens the state folder for its one owner. Raises StateError with what to do."""
 
     def __init__(self, folder: Path, spool_limit: int, now: Callable[[], datetime]) -> None:
+        if why := not_ours(folder):
+            raise StateError(why)
         self.folder = folder
         self._now = now
         self._lock = _own(folder)
@@ -60,7 +64,9 @@ class StateFolder:
             try:
                 self._open_or_mend(spool_limit)
             except OSError as error:
-                raise StateError(f"{folder} can't be used: {error.strerror}") from error
+                where = printable(error.filename) if error.filename else folder
+                todo = "`mediaagent check` says what is in the way"
+                raise StateError(f"{where} can't be used: {error.strerror}; {todo}") from error
             if_it_fails.pop_all()
 
     def _open_or_mend(self, spool_limit: int) -> None:
@@ -235,7 +241,7 @@ def _device(root: Path) -> int:
 def _own(folder: Path) -> int:
     """The lock, held until the process ends, however it ends."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder)
         with suppress(OSError):  # a folder of its owner's, which this user need not be able to read
             fsync_folder(folder.parent)
         lock = os.open(folder / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -22,7 +22,8 @@ take_key() { # key, site, user
         if [ -e "$marker" ]; then
             return
         fi
-        mkdir -p "${marker%/*}" 2>/dev/null && : 2>/dev/null >"$marker" || true
+        # It may become the agent's own folder, which only its user can read.
+        (umask 077 && mkdir -p "${marker%/*}" && : >"$marker") 2>/dev/null || true
     fi
     printf '%s\n' \
         "${0##*/}: while this runs, everybody on this machine can read the key in its arguments. Store it once:" \

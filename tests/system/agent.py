@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -19,6 +20,13 @@ import numpy
 
 DATA = Path(__file__).parent.parent / "data"
 ROOT = Path(__file__).parent.parent.parent
+
+
+def bound_by_rights() -> None:
+    """What is started from here on can't read what its rights forbid, be it root's (prctl(2), capabilities(7))."""
+    drop, override, read_search = 24, 1, 2
+    for capability in (override, read_search):
+        ctypes.CDLL(None).prctl(drop, capability, 0, 0, 0)
 
 
 @dataclass
@@ -41,7 +49,8 @@ class AgentProcess:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "mediaagent", "--config", str(self.folder / "agent.toml"), *words]
 
-    def call(self, *words: str, timeout: float = 100) -> subprocess.CompletedProcess[str]:
+    def call(self, *words: str, timeout: float = 100, humble: bool = False) -> subprocess.CompletedProcess[str]:
+        """A command; a `humble` one is bound by rights also where the tests run as root."""
         return subprocess.run(
             self.command(*words),
             cwd=ROOT,
@@ -49,6 +58,7 @@ class AgentProcess:
             text=True,
             timeout=timeout,
             env={**os.environ, **self.environment},
+            preexec_fn=bound_by_rights if humble else None,
         )
 
     def wait_until_running(self) -> None:

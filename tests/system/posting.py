@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import cv2
 import numpy
 
 from tests.doubles.known import BIRDCAM_KEY, KnownDouble
-from tests.system.agent import ROOT
+from tests.system.agent import ROOT, bound_by_rights
 
 BASHKNOWN = ROOT / "packaging" / "bashknown"
 
@@ -51,19 +52,27 @@ class Person:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "mediaagent", *words]
 
-    def call(self, *words: str, text: str | bytes = b"", **environment: str) -> Said:
-        """`mediaagent WORDS`, with `text` on its standard input."""
-        return self._run(self.command(*words), text, environment)
+    def call(self, *words: str, text: str | bytes = b"", humble: bool = False, **environment: str) -> Said:
+        """`mediaagent WORDS`, with `text` on its standard input; bound by rights, where it is `humble`, as root too."""
+        return self._run(self.command(*words), text, environment, bound_by_rights if humble else None)
 
     def script(self, name: str, *words: str, text: str | bytes = b"", **environment: str) -> Said:
         """A script of packaging/bashknown."""
         return self._run([str(BASHKNOWN / name), *words], text, environment)
 
-    def _run(self, command: list[str], text: str | bytes, environment: dict[str, str]) -> Said:
+    def _run(
+        self,
+        command: list[str],
+        text: str | bytes,
+        environment: dict[str, str],
+        first: Callable[[], None] | None = None,
+    ) -> Said:
         data = text.encode() if isinstance(text, str) else text
         path = f"{ROOT}{os.pathsep}{self.everything.get('PYTHONPATH', '')}".rstrip(os.pathsep)
         environment = {**self.everything, "PYTHONPATH": path, **environment}
-        done = subprocess.run(command, cwd=self.home, input=data, capture_output=True, timeout=100, env=environment)
+        done = subprocess.run(
+            command, cwd=self.home, input=data, capture_output=True, timeout=100, env=environment, preexec_fn=first
+        )
         return Said(done.returncode, done.stdout.decode(), done.stderr.decode(errors="replace"))
 
     def log_in(self, site: KnownDouble) -> None:

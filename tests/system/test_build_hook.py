@@ -83,6 +83,32 @@ def test_words_do_where_there_is_no_code(ada: Person, site: KnownDouble, said: s
     assert posted(ada, site).title == title
 
 
+def test_one_that_failed_without_a_log_is_told_all_the_same(ada: Person, site: KnownDouble) -> None:
+    done = build(ada, "rm 'build log.txt'; exit 2")
+    assert (done.returncode, done.stderr) == (2, "")
+    post = posted(ada, site)
+    assert (post.title, post.access) == ("nightly: failed (2)", "SITE")
+    assert "There is no log: build log.txt cannot be read." in html.unescape(post.body)
+    assert LINK in post.body
+
+
+@pytest.mark.parametrize(
+    ("said", "title"),
+    [
+        ("256", "nightly: failed (256)"),
+        ("512", "nightly: failed (512)"),
+        ("000", "nightly: failed (000)"),
+        ("99999999999999999999", "nightly: failed (99999999999999999999)"),
+        ("''", "nightly: failed"),
+        ("-1", "nightly: failed (-1)"),
+    ],
+)
+def test_a_code_that_no_shell_has_is_a_failure(ada: Person, site: KnownDouble, said: str, title: str) -> None:
+    done = build(ada, "echo x", said=said)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert posted(ada, site).title == title
+
+
 def test_what_cant_be_posted_leaves_the_builds_code_as_it_is(ada: Person, site: KnownDouble) -> None:
     done = build(ada, "exit 7", "--to", "nobody")
     assert done.returncode == 7

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import pty
+import signal
 import subprocess
 import sys
 import textwrap
@@ -367,6 +369,72 @@ def test_a_call_that_is_killed_while_it_delivers_loses_nothing(ada: Person, site
         if ada.call("run", "--once", "--patience", "2s").code == 0:
             break
     assert [post.body for post in site.posts] == ["cut"]
+
+
+@pytest.mark.parametrize("kind", ["status", "mail"])
+@pytest.mark.parametrize(
+    "fault", [faults.Stall(path="/", seconds=12.0), faults.CommitLate(path="/", seconds=5.0)], ids=["lost", "late"]
+)
+def test_patience_ends_while_a_site_does_not_answer_and_it_is_posted_once(
+    ada: Person, site: KnownDouble, fault: faults.Fault, kind: str
+) -> None:
+    path = ada.settings(site)
+    path.write_text(path.read_text().replace('timeout = "2s"', 'timeout = "60s"'))
+    fault = copy.copy(fault)
+    fault.path = {"status": "/status/edit", "mail": "/entry/edit"}[kind]
+    site.faults.append(fault)
+    text = {"status": "hangs", "mail": "Subject: hangs\n\nhangs\n"}[kind]
+    begun = time.monotonic()
+    said = ada.call("post", kind, "--wait", "--patience", "2s", text=text, TMPDIR=str(ada.home))
+    assert time.monotonic() - begun < 4.9, "it waited for the site"
+    assert (said.code, said.out) == (1, ""), said.err
+    assert "it was sent and not answered yet" in said.err
+    assert "it is kept; `mediaagent run --once` delivers it" in said.err
+    assert not list(ada.home.glob("mediaagent-*"))
+    time.sleep(6.0)
+    posted = len(site.posts)
+    assert ada.call("run", "--once", "--patience", "2s").code == 0
+    assert ([post.body.partition(" <")[0] for post in site.posts], posted) == (
+        ["hangs"],
+        int(isinstance(fault, faults.CommitLate)),
+    )
+
+
+def test_what_is_interrupted_says_that_it_is_kept(ada: Person, site: KnownDouble) -> None:
+    path = ada.settings(site)
+    path.write_text(path.read_text().replace('timeout = "2s"', 'timeout = "60s"'))
+    site.faults.append(faults.Stall(path="/status/edit", seconds=8.0))
+    words = ada.command("post", "status", "--wait", "-m", "cut")
+    process = subprocess.Popen(words, env=ada.everything, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: bool(site.sent("POST", "/status/edit")), 20)
+    process.send_signal(signal.SIGINT)
+    told = process.communicate(timeout=4)[1]
+    assert process.returncode == 130
+    assert "it is kept; `mediaagent run --once` delivers it" in told
+    time.sleep(2.0)
+    assert ada.call("run", "--once", "--patience", "2s").code == 0
+    assert [post.body for post in site.posts] == ["cut"]
+
+
+def test_a_site_that_does_not_say_which_accounts_it_offers_costs_patience_and_no_more(
+    ada: Person, site: KnownDouble
+) -> None:
+    path = ada.settings(site)
+    path.write_text(path.read_text().replace('timeout = "2s"', 'timeout = "60s"'))
+    site.faults.append(faults.Stall(method="GET", path="/", seconds=10.0, times=9))
+    begun = time.monotonic()
+    said = ada.call("post", "status", "--wait", "--patience", "2s", "-m", "x", "--syndicate", "twitter::ada")
+    assert (said.code, time.monotonic() - begun < 5) == (1, True), said.err
+    assert "it is kept" in said.err
+
+
+def test_a_memory_that_is_damaged_is_mended_by_the_call_that_finds_it(ada: Person, site: KnownDouble) -> None:
+    assert ada.call("post", "status", "--wait", "-m", "before").code == 0
+    (ada.home / "state" / "outbox.db").write_bytes(b"no database at all" * 1000)
+    said = ada.call("post", "status", "--wait", "-m", "after", "--patience", "20s")
+    assert said.code == 0, said.err
+    assert [post.body for post in site.posts] == ["before", "after"]
+    assert list((ada.home / "state").glob("outbox.db.damaged-*"))
 
 
 # --- quick and light --------------------------------------------------------------------------------------------------

@@ -130,7 +130,11 @@ def post(desk: Any, path: str, words: Sequence[str], data: str | None) -> int:
 def _data(file: str | None) -> bytes | None:
     if file is None:
         return None
-    data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        where = "standard input" if file == "-" else output.printable(file)
+        raise click.UsageError(f"--data: {where} can't be read: {error.strerror}") from None
     return data.rstrip(b"\r\n")  # the end of the line that somebody echoed
 
 

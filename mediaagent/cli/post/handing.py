@@ -91,7 +91,7 @@ def _beside(user: str | None, key: str | None, insecure: bool) -> list[tuple[str
 def _queue(handed: Handed, files: Sequence[Path], place: Place, as_json: bool) -> int:
     bundle = charge.take(handed, files, place)
     if as_json:
-        output.say_json({"state": "queued", "token": handed.token, "bundle": str(place.drop / bundle), "exit": 0})
+        output.offer_json({"state": "queued", "token": handed.token, "bundle": str(place.drop / bundle), "exit": 0})
     return 0
 
 

@@ -107,7 +107,10 @@ def _short(id: str) -> str:
 
 
 def _standard_input() -> bytes:
-    data = sys.stdin.buffer.read(_LONGEST + 1)
+    try:
+        data = sys.stdin.buffer.read(_LONGEST + 1)
+    except OSError as error:
+        raise Mistaken(f"standard input, where the mail should be, can't be read: {error.strerror}") from None
     if len(data) > _LONGEST:
         raise Mistaken(f"the mail on standard input has more than {_LONGEST >> 20} MB")
     return data

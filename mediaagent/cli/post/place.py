@@ -79,7 +79,7 @@ def of_settings(path: Path) -> Place:
         state = _path(path, agent["state"]) if "state" in agent else state_folder()
         drop = _path(path, agent["drop"]) if "drop" in agent else state / "drop"
         targets = tuple(document.get("upload", {})) or ("page",)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise _unusable(path) from error
     return Place(drop, path, state, targets)
 

@@ -13,15 +13,16 @@ from mediaagent import memory
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
 from mediaagent.cli.post import place as places
-from mediaagent.cli.post import sites, words
-from mediaagent.cli.post.waiting import settings_of
-from mediaagent.errors import ConfigError
-from mediaagent.model import Problem
+from mediaagent.cli.post import sites, waiting, words
+from mediaagent.errors import ConfigError, StateError
+from mediaagent.model import Problem, printable
+from mediaagent.places import not_ours
 
 if TYPE_CHECKING:
+    from mediaagent.app import Agent
     from mediaagent.journey.plan import Source
     from mediaagent.settings import Settings
-    from mediaagent.store.queue import DeliveryRow, EventRow, Queue
+    from mediaagent.store.queue import DeliveryRow, EventRow, FileRow, Queue
 
 __all__ = ["post_run"]
 
@@ -31,11 +32,12 @@ _LATER = 0.5  # seconds: what is due later than that is not waited for
 
 
 class _Told(Struct, frozen=True):
-    """How it stands with the run's newest event."""
+    """How it stands with the run's newest event, and what of the run could not be read."""
 
     event: EventRow | None = None
     counted_at: int | None = None  # the event whose post counts it, if it is the same again
     lines: Sequence[DeliveryRow] = ()
+    unread: Sequence[str] = ()  # files and folders of the run that were not taken, each with the reason
 
     @property
     def over(self) -> bool:
@@ -50,29 +52,41 @@ class _Pipeline(Struct):
     source: Source
     folder: Path
     to: Sequence[str]
-    leftovers: list[str] = field(default_factory=list)
+    site: bool = False  # the call names its site, and has no key but that one's
+    beside: bool = False  # its memory is its own, and not the agent's
+    unread: dict[Path, str] = field(default_factory=dict)  # what was not taken -> why
 
     def deliver(self, seconds: float) -> _Told:
         """As the agent that these settings make, for so long. Raises StateError."""
         from mediaagent import app, once
 
         agent = app.make_agent(self.settings, self.home.log("warning"), watch={self.source.name: self.source})
+        lanes = agent.lanes
+        agent.lanes = [lane for lane in lanes if not self.to or lane.target.name in self.to]
+
+        def over() -> bool:
+            if agent.watching.growing:
+                return False
+            told = self.look()
+            return told.over or told.event is None
+
+        # What an earlier call kept has no other agent to deliver it.
+        work = once.Work(agent, over, seconds, errands=agent.lanes if self.site else lanes)
         try:
-            agent.lanes = [lane for lane in agent.lanes if not self.to or lane.target.name in self.to]
-            told: list[_Told] = [_Told()]
-
-            def over() -> bool:
-                if agent.watching.growing:
-                    return False
-                told[0] = self.look()
-                return told[0].over or told[0].event is None
-
-            once.work_until(agent, over, seconds)
-            for securing in agent.watching.chapters.values():
-                self.leftovers += [f"{path}: {waiting.why}" for path, waiting in securing.waiting.items()]
+            work.wait()
+            self._note_unread(agent)
             return self.look()
         finally:
-            agent.close()
+            if work.ended:
+                agent.close()
+
+    def _note_unread(self, agent: Agent) -> None:
+        """What the run may have told and nobody has read: closed folders, and files that still wait."""
+        for where, what in agent.state.troubles().items():
+            if where == f"watch.{self.source.name}" or Path(where).is_relative_to(printable(self.folder)):
+                self.unread[Path(where)] = what
+        for securing in agent.watching.chapters.values():
+            self.unread |= {path: left.why for path, left in dict(securing.waiting).items()}
 
     def look(self) -> _Told:
         queue = memory.open_queue(self.settings)
@@ -82,12 +96,33 @@ class _Pipeline(Struct):
             queue.close()
 
     def _told(self, queue: Queue) -> _Told:
+        # One that could not be read for long is given up, and then waits no more; but it is still there, and unread.
+        given_up = queue.refused_below(self.folder, self.source.name)
+        unread = self.unread | {row.path: row.reason for row in given_up if _as_it_was(row)}
+        lines = [_reason_of(path, why) for path, why in sorted(unread.items())]
+        return replace(self._newest(queue), unread=lines)
+
+    def _newest(self, queue: Queue) -> _Told:
         events = [queue.event(number) for number in queue.events_below(self.folder)]
         newest = next((event for event in reversed(events) if event and event.source == self.source.name), None)
         if newest is None:
             return _Told()
         first = queue.counted_at(newest.id)
         return _Told(newest, first, queue.deliveries(newest.id if first is None else first))
+
+
+def _as_it_was(row: FileRow) -> bool:
+    """Whether the file that was noted still lies there."""
+    try:
+        found = row.path.lstat()
+    except OSError:
+        return False
+    return (found.st_ino, found.st_size, found.st_mtime_ns) == (row.inode, row.size, row.mtime_ns)
+
+
+def _reason_of(path: Path, why: str) -> str:
+    """A line with the path in it once."""
+    return why if why.startswith(printable(path)) else f"{printable(path)}: {why}"
 
 
 def post_run(
@@ -118,18 +153,33 @@ def post_run(
     if named:
         place = named.remembered()
         to = place.to
-    settings = settings_of(home, place) if named else home.settings()
+    settings = waiting.settings_of(home, place) if named else home.settings()
     to = to or place.to
-    pipeline = _Pipeline(home, settings, _source(settings, source, path, about, to), path, to)
-    running = memory.agent_process(settings)
-    if running is not None:
-        # The outbox belongs to that agent alone, so this run gets a memory of its own, beside it.
-        beside = settings.agent.state.with_name(f"{settings.agent.state.name}-post")
-        agent: Any = settings.agent  # a structure, which types can't tell of what `plugin` makes
-        pipeline.settings = replace(settings, agent=replace(agent, state=beside, drop=None))
-    with output.progress("reading the run and delivering its report"):
-        told = pipeline.deliver(seconds)
+    pipeline = _Pipeline(home, settings, _source(settings, source, path, about, to), path, to, site=named is not None)
+    _step_aside(pipeline)
+    try:
+        with output.progress("reading the run and delivering its report"):
+            told = pipeline.deliver(seconds)
+    except KeyboardInterrupt:
+        if _state(pipeline.look()) == "waiting":
+            output.tell(_kept(pipeline))
+        raise
     return _tell(told, pipeline, as_json)
+
+
+def _step_aside(pipeline: _Pipeline) -> None:
+    """The outbox of a running agent is that agent's alone, so runs get a memory of their own, beside it.
+
+    Once they have one they stay with it: what it kept is delivered from there, and what it posted is known there."""
+    settings = pipeline.settings
+    if why := not_ours(settings.agent.state):
+        raise StateError(why)
+    beside = settings.agent.state.with_name(f"{settings.agent.state.name}-post")
+    if memory.agent_process(settings) is None and not memory.state_database_in(beside).exists():
+        return
+    agent: Any = settings.agent  # a structure, which types can't tell of what `plugin` makes
+    pipeline.settings = replace(settings, agent=replace(agent, state=beside, drop=None))
+    pipeline.beside = True
 
 
 def _source(settings: Settings, name: str, folder: Path, about: Mapping[str, str | None], to: Sequence[str]) -> Source:
@@ -177,38 +227,64 @@ def _settled(line: DeliveryRow) -> bool:
 
 # --- telling ----------------------------------------------------------------------------------------------------------
 
+_UNREAD = "not all of the run could be read, and what could not may have failed: give the right, and call again"
+
 
 def _tell(told: _Told, pipeline: _Pipeline, as_json: bool) -> int:
     code = _code(told)
     if as_json:
-        output.say_json(_document(told, code))
+        output.offer_json(_document(told, code))
         return code
     for line in told.lines:
         if line.state == "delivered":
-            output.say(output.printable(line.url))
-    for text in [*_reasons(told), *pipeline.leftovers]:
+            output.offer(output.printable(line.url))
+    for text in _reasons(told):
         output.tell(output.printable(text))
-    if code == 1:
-        output.tell("it is kept; the next `mediaagent post run` or `mediaagent run --once` delivers it")
+    for text in told.unread:
+        output.tell(f"not read: {output.printable(text)}")
+    if told.unread:
+        output.tell(_UNREAD)
+    if _state(told) == "waiting":
+        output.tell(_kept(pipeline))
     return code
 
 
+def _kept(pipeline: _Pipeline) -> str:
+    """Who delivers what waits."""
+    assert pipeline.settings.path is not None
+    program = waiting.program(pipeline.home, pipeline.settings.path)
+    if pipeline.beside:
+        folder = output.printable(pipeline.settings.agent.state)
+        return f"it is kept in {folder}; the next `{program} post run` delivers it, and no other agent does"
+    again = "the next such `mediaagent post run`" if pipeline.site else f"the next `{program} post run`"
+    return f"it is kept; {again} or `{program} run --once` delivers it"
+
+
 def _code(told: _Told) -> int:
+    """0 only where all of the run was read: what was not may be the very report that tells of a failure."""
+    code = {"rejected": 3, "waiting": 1}.get(_state(told), 0)
+    return code or int(bool(told.unread))
+
+
+def _state(told: _Told) -> str:
+    """What became of what could be read."""
     if told.event is None or (told.event.state == "dismissed" and told.counted_at is None):
-        return 0
+        return "unread" if told.unread else "nothing"
     states = {line.state for line in told.lines}
     if states & {"rejected", "dropped"}:
-        return 3
-    return 0 if states == {"delivered"} else 1
+        return "rejected"
+    return "delivered" if states == {"delivered"} else "waiting"
 
 
 def _reasons(told: _Told) -> list[str]:
+    """Why there is no report, or not where it should be."""
     if told.event is None:
-        return ["nothing to post: no report, log, picture or core dump was found there"]
+        there = "is among what could be read" if told.unread else "was found there"
+        return [f"nothing to post: no report, log, picture or core dump {there}"]
     if told.counted_at is not None:
         return ["the same failure as before: its report counts it"]
     if told.event.state == "dismissed":
-        return [f"nothing to post: {told.event.reason}"]
+        return [f"nothing to post{' of what could be read' if told.unread else ''}: {told.event.reason}"]
     if told.event.state in ("new", "failed"):
         return [f"it could not be prepared: {told.event.reason or 'that took too long'}"]
     return [
@@ -221,12 +297,13 @@ def _reasons(told: _Told) -> list[str]:
 def _document(told: _Told, code: int) -> dict[str, Any]:
     return {
         "id": told.event.id if told.event else None,
-        "state": {0: "delivered", 1: "waiting", 3: "rejected"}[code] if told.lines else "nothing",
+        "state": _state(told),
         "why": "; ".join(_reasons(told)) or None,
         "counted_at": told.counted_at,
         "posts": [
             {"target": line.target, "state": line.state, "url": line.url or None, "why": line.last_error or None}
             for line in told.lines
         ],
+        "unread": [output.printable(text) for text in told.unread],
         "exit": code,
     }

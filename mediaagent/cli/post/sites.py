@@ -14,7 +14,7 @@ from mediaagent.cli import logins
 from mediaagent.cli.logins import KEY, Login
 from mediaagent.cli.post import place
 from mediaagent.cli.post.place import Place
-from mediaagent.places import logins_file
+from mediaagent.places import expanded, logins_file
 
 __all__ = ["Named", "find", "reference", "same_key"]
 
@@ -120,7 +120,7 @@ def reference(key: str | None, mistakes: list[str]) -> str | None:
         return f"env:{KEY}" if os.environ.get(KEY, "").strip() else None
     scheme, _, rest = key.partition(":")
     if scheme == "file" and rest:
-        path = Path(os.path.expanduser(rest)).absolute()  # noqa: PTH111  (pathlib raises where there is no such user)
+        path = expanded(Path(rest)).absolute()
         if not os.access(path, os.R_OK):
             mistakes.append(f"--key {key}: there is no such file, or this user may not read it")
         return _writable(f"file:{path}", mistakes)

@@ -40,6 +40,8 @@ def _reason(line: DeliveryRow, seen: Seen) -> str:
         return f"{line.target}: rejected: {why}"
     if line.state in ("held", "dropped"):
         return f"{line.target}: {line.state}" + (f": {why}" if why else "")
+    if line.state == "sending":
+        return f"{line.target}: it was sent and not answered yet; before it is sent again, the target is asked for it"
     due = f"; next try {output.local(line.due)}" if line.due and line.last_error else ""
     return f"{line.target}: it waits: {why or 'it was not tried yet'}{due}"
 

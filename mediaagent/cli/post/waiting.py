@@ -13,22 +13,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
 from mediaagent.cli.post import charge, words
 from mediaagent.cli.post.place import Place
-from mediaagent.errors import ConfigError, MediaAgentError, Outdated, StateError
+from mediaagent.errors import ConfigError, MediaAgentError, StateError
 from mediaagent.handover import Handed
-from mediaagent.places import logins_file
+from mediaagent.places import as_user, logins_file, other_owner, user_name
 from mediaagent.workbench import launch
 
 if TYPE_CHECKING:
     from mediaagent.cli.post.looking import Look, Seen
     from mediaagent.settings import Settings
 
-__all__ = ["deliver", "settings_of"]
+__all__ = ["deliver", "program", "settings_of"]
 
 #: Seconds between two looks: few at first, for a post that goes through at once, then more and more.
 _SOONEST, _SLOWEST = 0.002, 0.1
@@ -36,8 +36,8 @@ _SOONEST, _SLOWEST = 0.002, 0.1
 _LARGE = 1_000_000
 #: What becomes of a kind that targets don't have.
 _FORMS = {"file": "entry"}
-#: What else is due may be delivered on the way, where no other agent does it.
-_ERRANDS = 10.0
+#: Seconds for which it is tried again what goes wrong while no agent runs: one that starts or ends takes less.
+_STUBBORN = 5.0
 
 
 def deliver(
@@ -49,7 +49,7 @@ def deliver(
     if place.state is not None and not _first_to_ask(handed, place) and _agent_answers(place.state):
         errand = _Errand(home, place, handed, files)
         errand.hand_over()
-        return errand.tell(errand.done(seconds), as_json)
+        return errand.finish(seconds, as_json)
     if place.settings is None:
         place = _beside(home, place)
     if place.state is None or not _may(place.state, os.R_OK):
@@ -77,13 +77,20 @@ def _blindly(handed: Handed, files: Sequence[Path], place: Place, asked: bool, a
     output.tell(f"handed over in {output.printable(place.drop)}; the agent that owns it delivers it")
     if as_json:
         shown = {"state": "queued", "token": handed.token, "bundle": str(place.drop / bundle)}
-        output.say_json({**shown, "exit": int(asked)})
+        output.offer_json({**shown, "exit": int(asked)})
     return int(asked)
 
 
 def _may(state: Path, right: int) -> bool:
     """Whether this user has a right on the agent's memory, where there is one."""
     return not state.exists() or os.access(state, right | os.X_OK)
+
+
+def program(home: Home, settings: Path) -> str:
+    """`mediaagent` as it has to be called to find these settings."""
+    named = os.environ.get("MEDIAAGENT_CONFIG")
+    found = Path(named) if named else home._replace(config=None).find()
+    return "mediaagent" if found == settings else f"mediaagent --config {output.printable(settings)}"
 
 
 def settings_of(home: Home, place: Place) -> Settings:
@@ -147,16 +154,17 @@ class _Errand:
     def _run(self, seconds: float, as_json: bool) -> int:
         from mediaagent import memory
 
+        end = time.monotonic() + seconds
         agent = memory.process_in(self._state)
         if agent is None:
             _check(self._settings, self._handed.to)
         else:
             _refuse_other_keys(self._place, agent)
         if self._handed.syndicate:
-            _warn_of_accounts(self._settings, self._handed)
+            _warn_of_accounts(self._settings, self._handed, seconds)
         if not self._known():
             self.hand_over()
-        return self.tell(self.done(seconds), as_json)
+        return self.finish(max(end - time.monotonic(), 0.0), as_json)
 
     def _known(self) -> bool:
         """The same token was handed over before."""
@@ -173,6 +181,15 @@ class _Errand:
 
     # --- waiting ------------------------------------------------------------------------------------------------------
 
+    def finish(self, seconds: float, as_json: bool) -> int:
+        """Waits, and tells. Returns the exit code."""
+        try:
+            seen = self.done(seconds)
+        except KeyboardInterrupt:
+            output.tell(self._who())
+            raise
+        return self.tell(seen, as_json)
+
     def done(self, seconds: float) -> Seen:
         """Until it is over, or so many seconds: watches the agent that runs, or is the agent meanwhile."""
         from mediaagent import memory
@@ -181,63 +198,76 @@ class _Errand:
         look = Look(self._state, self._handed.token)
         look.begin()
         begun = time.monotonic()
+        troubled = 0.0  # since when there is no agent, and nobody can be it
         large = any(path.stat().st_size > _LARGE for path in self._files)
         with output.sending() if large else output.progress("delivering"):
             while True:
                 try:
-                    seen = self._look(look)
+                    seen = self._seen(look)
                     if not seen.over and memory.process_in(self._state) is None:
                         seen = self._be_the_agent(look, begun + seconds)
-                except StateError as error:  # it just starts or ends, or it is another user's
-                    seen = Seen(why=str(error))
+                    troubled = 0.0
+                except StateError as error:  # an agent just starts or ends
+                    troubled = troubled or time.monotonic()
+                    seen = Seen(why=str(error), over=time.monotonic() - troubled > _STUBBORN)
                 past = time.monotonic() - begun
                 if seen.over or past >= seconds:
                     return seen
                 _collect_again()
                 time.sleep(min(max(past / 50, _SOONEST), _SLOWEST))
 
-    def _look(self, look: Look) -> Seen:
-        """How it stands; not known yet where the memory waits for an agent of this version. Raises StateError."""
-        from mediaagent import memory
+    def _seen(self, look: Look) -> Seen:
+        """How it stands. A memory that can't be read may be one that only an agent can mend."""
         from mediaagent.cli.post.looking import Seen
 
         try:
             return look.now(self._bundle)
-        except Outdated:
-            if memory.process_in(self._state) is not None:
-                raise
-            return Seen()
+        except StateError as error:
+            return Seen(why=str(error))
 
     def _be_the_agent(self, look: Look, end: float) -> Seen:
         from mediaagent import app, logs, once
         from mediaagent.cli.post.looking import Seen
         from mediaagent.refusals import in_words
 
+        if (owner := other_owner(self._state)) is not None:
+            return Seen(why=f"no agent is running, and only {user_name(owner)}, whose it is, can be it", over=True)
         if not _may(self._state, os.W_OK):
             return Seen(why="no agent is running, and this user can't be it", over=True)
         log = self._home.log() if self._home.log_level else logs.SILENT
+        seen = Seen()
+
+        def over() -> bool:
+            nonlocal seen
+            seen = look.now(self._bundle)
+            return seen.over
+
         with in_words(self._state / "outbox.db"):
             agent = app.make_agent(self._settings, log, watch={})
+            wanted = self._handed.to
+            agent.lanes = [lane for lane in agent.lanes if not wanted or lane.target.name in wanted]
+            errands = agent.lanes if self._place.keys else ()  # nobody else has this call's key
+            work = once.Work(agent, over, max(end - time.monotonic(), 0.0), errands)
             try:
                 if self._files:
                     agent.workbench.expect()
-                wanted = self._handed.to
-                agent.lanes = [lane for lane in agent.lanes if not wanted or lane.target.name in wanted]
-                seen = Seen()
-
-                def over() -> bool:
-                    nonlocal seen
-                    seen = look.now(self._bundle)
-                    return seen.over
-
                 _collect_again()
-                once.work_until(agent, over, max(end - time.monotonic(), 0.0))
-                if self._place.keys and not seen.down:  # nobody else has this call's key
-                    once.work_until(agent, lambda: not any(lane.wait() == 0 for lane in agent.lanes), _ERRANDS)
-                return seen
+                work.wait()
             finally:
-                look.close()
-                agent.close()
+                if work.ended:
+                    look.close()
+                    agent.close()
+        return seen if work.ended else self._as_it_is()
+
+    def _as_it_is(self) -> Seen:
+        """How it stands while something hangs: what looked until now is in its hands."""
+        from mediaagent.cli.post.looking import Look
+
+        look = Look(self._state, self._handed.token)
+        try:
+            return look.now(self._bundle)
+        finally:
+            look.close()
 
     # --- telling ------------------------------------------------------------------------------------------------------
 
@@ -247,10 +277,10 @@ class _Errand:
 
         code = telling.code_of(seen)
         if as_json:
-            output.say_json({**telling.document(seen), "token": self._handed.token, "exit": code})
+            output.offer_json({**telling.document(seen), "token": self._handed.token, "exit": code})
         for line in seen.lines:
             if line.state == "delivered" and not as_json:
-                output.say(output.printable(line.url))
+                output.offer(output.printable(line.url))
         if code:
             for text in telling.reasons(seen):
                 output.tell(text)
@@ -263,13 +293,14 @@ class _Errand:
         from mediaagent import memory
 
         agent = memory.process_in(self._state)
-        if agent is not None:
+        if agent not in (None, os.getpid()):
             later = f", when it has read the logins again: kill -HUP {agent}" if self._is_news() else ""
             return f"it is kept; the running agent (process {agent}) delivers it{later}"
-        path, config = self._place.settings, ""
-        if self._home.find() != path:
-            config = f"--config {output.printable(path)} "
-        once = f"it is kept; `mediaagent {config}run --once` delivers it, or the next agent that is started"
+        assert self._place.settings is not None
+        owner = other_owner(self._state)
+        before = f"{as_user(owner)} " if owner is not None else ""
+        run = f"{before}{program(self._home, self._place.settings)} run --once"
+        once = f"it is kept; `{run}` delivers it, or the next agent that is started"
         gone = [name for name, key in self._place.keys.items() if key.startswith("env:")]
         if gone and not self._lasting(gone[0]):
             own = self._settings.targets[gone[0]].own
@@ -331,17 +362,28 @@ def _refuse_other_keys(place: Place, agent: int) -> None:
             raise ConfigError([Problem(where="--key", what=what, todo=todo)])
 
 
-def _warn_of_accounts(settings: Settings, handed: Handed) -> None:
+def _warn_of_accounts(settings: Settings, handed: Handed, seconds: float) -> None:
     """Sites ignore accounts that they don't know. A post that would be lost for that is worse than one less account."""
+    there = _accounts(settings, handed, seconds)
+    for account in handed.syndicate:
+        if there is not None and account not in there:
+            near = words.near(account, there)
+            output.tell(f"--syndicate {account}: no target offers this account for such a post; {near}")
+
+
+def _accounts(settings: Settings, handed: Handed, seconds: float) -> set[str] | None:
+    """What the targets offer for such a post; None where one of them does not tell, or not in this time."""
+    import threading
+
     from mediaagent import app
 
     made, _ = app.plan(settings)
     wanted = [each for name, each in made.uploaders.items() if not handed.to or name in handed.to]
-    told = [app.accounts_of(uploader) for uploader in wanted]
-    if None in told:
-        return
-    there = {account for offered in told if offered for account in offered[_FORMS.get(handed.kind, handed.kind)]}
-    for account in handed.syndicate:
-        if account not in there:
-            near = words.near(account, there)
-            output.tell(f"--syndicate {account}: no target offers this account for such a post; {near}")
+    told: list[Any] = []
+    # A site that hangs is left alone with the question: it changes nothing.
+    asking = threading.Thread(target=lambda: told.extend(map(app.accounts_of, wanted)), daemon=True)
+    asking.start()
+    asking.join(seconds)
+    if asking.is_alive() or None in told:
+        return None
+    return {account for offered in told if offered for account in offered[_FORMS.get(handed.kind, handed.kind)]}

@@ -147,7 +147,9 @@ def _read(file: str | None, mistakes: list[str]) -> str:
     try:
         data = _all_of(sys.stdin) if file in (None, "-") else _most_of(Path(file))
     except OSError as error:
-        mistakes.append(f"--file {file}: {error.strerror}")
+        where = f"--file {file}" if file not in (None, "-") else "standard input can't be read"
+        todo = "" if file not in (None, "-") else ": give the text by -m TEXT or --file PATH"
+        mistakes.append(f"{where}: {error.strerror}{todo}")
         return ""
     return data.decode("utf-8-sig", "replace")
 

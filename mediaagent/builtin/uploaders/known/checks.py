@@ -44,7 +44,8 @@ _SHOWN = "the API key; it stands in the site's settings, signed in as this user,
 
 
 def _file(key: Secret) -> Path:
-    return key.base / Path(key.reference.removeprefix("file:")).expanduser()
+    assert key.file is not None
+    return key.file
 
 
 def site_problems(connect: Callable[[], Client], site: str, user: str) -> Iterator[Problem]:

@@ -149,7 +149,7 @@ def run(home: Home, /, folder: str, **options: Any) -> int:
     """A test run's folder: a report with its evidence, if it failed.
 
     Made to be the last step of a pipeline. Exit codes: 0 delivered (its address is printed), or nothing to tell since
-    it passed; 1 kept and waiting; 2 usage or settings; 3 rejected.
+    it passed; 1 kept and waiting, or not all of the run could be read; 2 usage or settings; 3 rejected.
     """
     from mediaagent.cli.post.run import post_run
 

@@ -386,7 +386,7 @@ def test_what_this_user_may_not_read_or_write_is_told(place: Place) -> None:
     assert "and 2 more" in watched["what"]
     assert "setfacl" in watched["todo"]
     assert "outbox.db can't be written" in memory["what"]
-    assert "chmod u+w" in memory["todo"]
+    assert "chmod u+rw" in memory["todo"]
 
 
 def test_troubles_of_the_running_agent_are_told(place: Place) -> None:

@@ -189,5 +189,5 @@ def _nagios(made: Plan, agent: int | None, figures: Figures, late: timedelta) ->
     words = "; ".join([*critical, *warning]) or f"running (process {agent}), nothing waits for long"
     words = " ".join(output.printable(words).replace("|", "/").split())
     performance = f"waiting={waiting};;;0 oldest={age.total_seconds():.0f}s;{late.total_seconds():.0f};86400;0"
-    output.say(f"MEDIAAGENT {_NAGIOS[code]} - {words} | {performance} rejected={rejected};;;0")
+    output.offer(f"MEDIAAGENT {_NAGIOS[code]} - {words} | {performance} rejected={rejected};;;0")
     return code

@@ -6,6 +6,7 @@ The proofs (tests/proof) are slow, too; naming them is asking for them.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,12 @@ import pytest
 
 _PROOF = Path(__file__).parent / "proof"
 ALL = os.environ.get("MEDIAAGENT_TESTS") == "all"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What a shell starts in the background has Ctrl-C ignored, and so has all that it starts in turn; tests send it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -17,7 +17,7 @@ ALL = os.environ.get("MEDIAAGENT_TESTS") == "all"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What a shell starts in the background has Ctrl-C ignored, and so has all that it starts in turn; tests send it."""
+    """What a shell starts in the background has Ctrl-C ignored, as has what that starts in turn; tests send it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -90,10 +90,9 @@ flat. It is over when all is there, or nothing more arrives for a minute. One tr
 }
 
 ELSEWHERE = """\
-The long form was run in pieces, over some days; the tables tell when. Kill sweeps, calls of the disk that fail, hostile
-files, floods, the backlog and the soak are of the code before values were structures and before a damaged log of the
-database was noticed; all else is of the code after that, while faults that it found were mended. The short form, which
-CI runs, is of the present code.
+The long form was run in pieces, over some days; the tables tell when. Hostile files, floods and the backlog are of the
+code before values were structures and before a damaged log of the database was noticed; all else is of the code after
+that, while what was found was mended. The short form, which CI runs, is of the present code.
 
 ## Proven elsewhere
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
 import sys
 import threading
@@ -13,15 +11,16 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from mediaagent import app, signals, systemd
+from mediaagent import app, systemd
 from mediaagent.app import Agent
 from mediaagent.bells import Bell
 from mediaagent.errors import ConfigError, StateError
 from mediaagent.journey.deliver import Lane
 from mediaagent.model import Problem
 from mediaagent.nudges import Listener
+from mediaagent.orders import Orders
 
-__all__ = ["Orders", "Service"]
+__all__ = ["Service"]
 
 _TIDY_EVERY = 3600.0
 _IDLE_CHILD = 31.0
@@ -32,60 +31,9 @@ _POLL = 0.05
 _TURN = 0.0005
 #: A stop takes less than 5 s, whatever is going on. So long for what is being sent or prepared to end by itself,
 _GRACE = 2.5
-#: so long for those that were in the middle of something in the workbench to hear that its child is gone,
+#: so long for those that were in the middle of something in the workbench to hear that its child is gone; `orders` has
+#: the last resort.
 _FAREWELL = 0.5
-#: and so long after the signal the process ends as a power cut would end it, which costs nothing that was written down.
-_LAST_RESORT = 4.0
-
-
-class Orders:
-    """What signals ask. They are heard before the agent is made, which may take long where its memory has to be looked
-    through: a stop ends that, too, and a reload waits until the agent runs."""
-
-    def __init__(self, log: Any) -> None:
-        self.stopping = threading.Event()  # for good, or to start anew
-        self.reload = threading.Event()  # asked for, and not looked at yet
-        self.wake: Callable[[], None] = lambda: None  # whoever waits, when it is time to stop
-        self._log = log
-        self._for_good = False
-        self._anew = False
-        stop = self._asked_to_stop
-        calls: dict[int, Callable[[], None]] = {signal.SIGTERM: stop, signal.SIGINT: stop}
-        self._ear = signals.Ear({**calls, signal.SIGHUP: self.reload.set}, self._troubled)
-
-    @property
-    def restart(self) -> bool:
-        """Whether the agent is to start anew when it has stopped. A signal to stop counts for more, before or after."""
-        return self._anew and not self._for_good
-
-    def stop(self) -> None:
-        self.stopping.set()
-        self.wake()
-
-    def start_anew(self) -> None:
-        self._anew = True
-        self.stop()
-
-    def close(self) -> None:
-        """The last ones are heard; later ones are for the program that takes this one's place."""
-        self._ear.close(moot=[signal.SIGHUP])
-
-    def _asked_to_stop(self) -> None:
-        self._for_good = True
-        self.stop()
-        last_resort = threading.Timer(_LAST_RESORT, self._end)
-        last_resort.daemon = True
-        last_resort.start()
-
-    def _end(self) -> None:
-        """Where a disk or a share does not answer, no thread can be waited for."""
-        try:
-            self._log.warning("stopped in the middle", detail="the next start takes it up from what is written down")
-        finally:
-            os._exit(0)
-
-    def _troubled(self) -> None:
-        self._log.exception("unexpected", where="signals")
 
 
 class Service:

@@ -16,6 +16,7 @@ import click
 from mediaagent import signals
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
+from mediaagent.orders import Orders
 from mediaagent.refusals import in_words
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _service(home: Home, as_json: bool) -> int:
     from mediaagent import app, daemon, metrics
 
     log = home.log("info")
-    orders = daemon.Orders(log)
+    orders = Orders(log)
     made = home.plan()
     home = home.at(made.settings.path)
     with in_words(app.state_database(made.settings)), closing(app.make_agent(made.settings, log)) as agent:

@@ -29,13 +29,6 @@ def site() -> Iterator[KnownDouble]:
         yield double
 
 
-@pytest.fixture
-def ada(tmp_path: Path, site: KnownDouble) -> Person:
-    person = Person(tmp_path / "ada")
-    person.settings(site)
-    return person
-
-
 def mailed(ada: Person, mail: Path = MAIL) -> None:
     """As app_voicemail does it: the mail in a file of its own, a shell that puts it on mailcmd's standard input."""
     (mailcmd,) = re.findall(r"^mailcmd=(.*)$", words_of("voicemail.conf", ada), re.MULTILINE)

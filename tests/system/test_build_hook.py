@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import html
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,19 +14,6 @@ from tests.system.posting import Person
 from tests.unit.secret_samples import some
 
 LINK = "https://ci.example.org/build/17"
-
-
-@pytest.fixture
-def site() -> Iterator[KnownDouble]:
-    with KnownDouble() as double:
-        yield double
-
-
-@pytest.fixture
-def ada(tmp_path: Path, site: KnownDouble) -> Person:
-    person = Person(tmp_path / "ada")
-    person.settings(site)
-    return person
 
 
 def build(ada: Person, script: str, *more: str, said: str = "$?") -> subprocess.CompletedProcess[str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,19 +12,6 @@ from tests.doubles import known_faults as faults
 from tests.doubles.known import BIRDCAM_KEY, KnownDouble
 from tests.system.agent import ROOT
 from tests.system.posting import Person, Said, picture
-
-
-@pytest.fixture
-def site() -> Iterator[KnownDouble]:
-    with KnownDouble() as double:
-        yield double
-
-
-@pytest.fixture
-def ada(tmp_path: Path, site: KnownDouble) -> Person:
-    person = Person(tmp_path / "ada")
-    person.settings(site)
-    return person
 
 
 def in_shell(person: Person, line: str, *words: str, **environment: str) -> Said:

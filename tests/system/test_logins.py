@@ -23,12 +23,6 @@ DEEP = "/departments/biology/field-station/cameras/and/telephones/known"
 
 
 @pytest.fixture
-def site() -> Iterator[KnownDouble]:
-    with KnownDouble() as double:
-        yield double
-
-
-@pytest.fixture
 def bob(tmp_path: Path) -> Person:
     """Somebody with a key of each user in a file."""
     person = Person(tmp_path / "bob")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,19 +14,6 @@ from tests.system.posting import BASHKNOWN, Person, picture
 
 #: Nobody of this machine's.
 OWNER = 54321
-
-
-@pytest.fixture
-def site() -> Iterator[KnownDouble]:
-    with KnownDouble() as double:
-        yield double
-
-
-@pytest.fixture
-def ada(tmp_path: Path, site: KnownDouble) -> Person:
-    person = Person(tmp_path / "ada")
-    person.settings(site)
-    return person
 
 
 class TestAsRoot:

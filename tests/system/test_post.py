@@ -11,7 +11,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,20 +22,6 @@ from tests.doubles.known import BIRDCAM_KEY, PBX_KEY, KnownDouble
 from tests.doubles.known_http import Reply
 from tests.system.agent import ROOT, AgentProcess, wait_for
 from tests.system.posting import Person, picture
-
-
-@pytest.fixture
-def site() -> Iterator[KnownDouble]:
-    with KnownDouble() as double:
-        yield double
-
-
-@pytest.fixture
-def ada(tmp_path: Path, site: KnownDouble) -> Person:
-    """Ada has settings."""
-    person = Person(tmp_path / "ada")
-    person.settings(site)
-    return person
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mediaagent.cli import output
 from mediaagent.cli.home import Home
-from mediaagent.cli.post import charge, words
+from mediaagent.cli.post import asking, charge
 from mediaagent.cli.post.place import Place
 from mediaagent.errors import ConfigError, MediaAgentError, StateError
 from mediaagent.handover import Handed
@@ -34,8 +34,6 @@ __all__ = ["deliver", "program", "settings_of"]
 _SOONEST, _SLOWEST = 0.002, 0.1
 #: Files from this size on get a bar while they are sent from here.
 _LARGE = 1_000_000
-#: What becomes of a kind that targets don't have.
-_FORMS = {"file": "entry"}
 #: Seconds for which it is tried again what goes wrong while no agent runs: one that starts or ends takes less.
 _STUBBORN = 5.0
 
@@ -157,11 +155,11 @@ class _Errand:
         end = time.monotonic() + seconds
         agent = memory.process_in(self._state)
         if agent is None:
-            _check(self._settings, self._handed.to)
+            asking.check(self._settings, self._handed.to)
         else:
-            _refuse_other_keys(self._place, agent)
+            asking.refuse_other_keys(self._place, agent)
         if self._handed.syndicate:
-            _warn_of_accounts(self._settings, self._handed, seconds)
+            asking.warn_of_accounts(self._settings, self._handed, seconds)
         if not self._known():
             self.hand_over()
         return self.finish(max(end - time.monotonic(), 0.0), as_json)
@@ -327,63 +325,3 @@ def _collect_again() -> None:
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
-
-
-# --- before it is handed over -----------------------------------------------------------------------------------------
-
-
-def _check(settings: Settings, to: Sequence[str]) -> None:
-    """Whether these settings make an agent that can post to one of these targets. Raises ConfigError."""
-    from mediaagent import app
-    from mediaagent.model import Problem
-
-    made, problems = app.plan(settings)
-    if any(problem.severity == "error" for problem in problems):
-        raise ConfigError(problems)
-    wanted = [(name, made.uploaders.get(name)) for name in to]
-    wrong = [(name, each.why) for name, each in wanted if isinstance(each, app.Unusable)]
-    if wrong and len(wrong) == len(wanted):
-        raise ConfigError([Problem(where=f"{settings.path}: upload.{name}", what=why) for name, why in wrong])
-
-
-def _refuse_other_keys(place: Place, agent: int) -> None:
-    """The running agent goes by the keys that are stored, never by one that this call names. Raises ConfigError."""
-    from mediaagent.cli import logins
-    from mediaagent.cli.post.sites import same_key
-    from mediaagent.model import Problem
-
-    for login in logins.stored():
-        given = place.keys.get(login.name, login.key)
-        if given != f"env:{logins.KEY}" and not same_key(given, login.key):
-            what = (
-                f"the running agent (process {agent}) posts as {login.user} by the key at {login.key}, not at {given}"
-            )
-            todo = f"leave --key out, or store this one with `mediaagent login {login.site} --user {login.user}`"
-            raise ConfigError([Problem(where="--key", what=what, todo=todo)])
-
-
-def _warn_of_accounts(settings: Settings, handed: Handed, seconds: float) -> None:
-    """Sites ignore accounts that they don't know. A post that would be lost for that is worse than one less account."""
-    there = _accounts(settings, handed, seconds)
-    for account in handed.syndicate:
-        if there is not None and account not in there:
-            near = words.near(account, there)
-            output.tell(f"--syndicate {account}: no target offers this account for such a post; {near}")
-
-
-def _accounts(settings: Settings, handed: Handed, seconds: float) -> set[str] | None:
-    """What the targets offer for such a post; None where one of them does not tell, or not in this time."""
-    import threading
-
-    from mediaagent import app
-
-    made, _ = app.plan(settings)
-    wanted = [each for name, each in made.uploaders.items() if not handed.to or name in handed.to]
-    told: list[Any] = []
-    # A site that hangs is left alone with the question: it changes nothing.
-    asking = threading.Thread(target=lambda: told.extend(map(app.accounts_of, wanted)), daemon=True)
-    asking.start()
-    asking.join(seconds)
-    if asking.is_alive() or None in told:
-        return None
-    return {account for offered in told if offered for account in offered[_FORMS.get(handed.kind, handed.kind)]}

@@ -65,16 +65,7 @@ def handed(
     when = _moment(created, mistakes)
     if access is not None and access not in ACCESS[1:]:
         mistakes.append(f"--access {access}: {near(access, ACCESS[1:])}")
-    mistakes += [
-        f"--syndicate {account}: an account is written SERVICE::NAME, as twitter::ada"
-        for account in syndicate
-        if not all(account.partition("::"))
-    ]
-    mistakes += [
-        f"--reply-to {url}: this is no web address"
-        for url in reply_to
-        if not url.startswith(("http://", "https://")) or len(url.split()) != 1
-    ]
+    mistakes += _elsewhere(syndicate, reply_to)
     if once is not None and not 0 < len(once) <= _LONGEST_TOKEN:
         mistakes.append(f"--once: a token has 1 to {_LONGEST_TOKEN} characters")
     if (state or state_within is not None) and not state_key:
@@ -105,6 +96,21 @@ def handed(
     if not mistakes:
         mistakes += too_long(post)
     return post
+
+
+def _elsewhere(syndicate: Sequence[str], reply_to: Sequence[str]) -> list[str]:
+    """What is wrong with accounts and addresses."""
+    accounts = [
+        f"--syndicate {account}: an account is written SERVICE::NAME, as twitter::ada"
+        for account in syndicate
+        if not all(account.partition("::"))
+    ]
+    addresses = [
+        f"--reply-to {url}: this is no web address"
+        for url in reply_to
+        if not url.startswith(("http://", "https://")) or len(url.split()) != 1
+    ]
+    return [*accounts, *addresses]
 
 
 def _no_texts(said: Mapping[str, Sequence[str]]) -> list[str]:

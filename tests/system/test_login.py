@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,6 @@ import pytest
 from tests.doubles import known_faults as faults
 from tests.doubles.known import BIRDCAM_KEY, PBX_KEY, KnownDouble
 from tests.system.posting import Person, picture
-
-
-@pytest.fixture
-def site() -> Iterator[KnownDouble]:
-    with KnownDouble() as double:
-        yield double
 
 
 @pytest.fixture
@@ -144,13 +137,6 @@ def test_a_key_is_typed_unseen(bob: Person, site: KnownDouble) -> None:
 
 
 # --- known ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def ada(tmp_path: Path, site: KnownDouble) -> Person:
-    person = Person(tmp_path / "ada")
-    person.settings(site)
-    return person
 
 
 def test_who_we_are(ada: Person, site: KnownDouble) -> None:

@@ -25,12 +25,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 @pytest.fixture
-def site() -> Iterator[KnownDouble]:
-    with KnownDouble() as double:
-        yield double
-
-
-@pytest.fixture
 def ada(tmp_path: Path) -> Person:
     return Person(tmp_path / "ada")
 
